@@ -1,0 +1,1 @@
+"""Stacks, launch files, runner, DDS profile, parameters and the shipped bundle."""

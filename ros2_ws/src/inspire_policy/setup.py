@@ -1,0 +1,24 @@
+from setuptools import find_packages, setup
+
+package = "inspire_policy"
+
+setup(
+    name=package,
+    version="0.1.0",
+    description="The InSpire policy runtime: directions, prompts, action contract, bundles, engines, programs and policy_node.",
+    license="Apache-2.0",
+    maintainer="InSpire ROS 2 maintainers",
+    maintainer_email="maintainers@users.noreply.b-seed-9ee8d4e8.example",
+    packages=find_packages(exclude=["test"]),
+    python_requires=">=3.11",
+    install_requires=['setuptools', 'numpy', 'opencv-python-headless', 'tokenizers'],
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{package}"]),
+        (f"share/{package}", ["package.xml"]),
+    ],
+    entry_points={
+        "console_scripts": [
+            "policy_node = inspire_policy.nodes.policy_node:main",
+        ],
+    },
+)

@@ -1,0 +1,1 @@
+"""Action codecs: how a chunk of actions becomes what a language model can predict, and back."""

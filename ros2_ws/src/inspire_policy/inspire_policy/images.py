@@ -49,6 +49,14 @@ class ImageGeometry:
         if self.filter not in FILTERS:
             raise ValueError(f"image geometry: expected filter one of {', '.join(FILTERS)}, found {self.filter!r}")
 
+    def check_source(self, width: int, height: int) -> None:
+        """Raises ValueError when a camera's image of this size (px) would be stretched or enlarged."""
+        if abs(width / max(height, 1) * self.height / self.width - 1.0) > 0.02 or width < self.width or height < self.height:
+            raise ValueError(
+                f"image: expected at least {self.width}x{self.height} px of that aspect ratio, found {width}x{height}; "
+                "set the camera's resolution or crop its image"
+            )
+
     def apply(self, rgb: np.ndarray) -> np.ndarray:
         """The model's image, uint8 (height, width, 3), contiguous, of an RGB image uint8 (H, W, 3). Raises ValueError."""
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or 0 in rgb.shape:

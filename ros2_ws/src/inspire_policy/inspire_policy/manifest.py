@@ -1,0 +1,154 @@
+"""`policy.json`: everything the runtime has to know about a bundle. Training writes it, the robot reads it; both with these classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from inspire_policy.action import ActionContract
+from inspire_policy.codecs.registry import CODECS
+from inspire_policy.directions import DirectionWords
+from inspire_policy.images import ImageGeometry
+from inspire_policy.instructions import MAX_CHARACTERS
+from inspire_policy.proprioception import PROPRIOCEPTION_SIZE
+from inspire_policy.sequence import PREFIX_ATTENTION, STYLES
+
+SCHEMA_VERSION = 1
+PROGRAM_KINDS = ("autoregressive",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgramSpec:
+    """Which code runs the bundle. An unknown kind, style or codec is refused."""
+
+    kind: str
+    sequence_style: str
+    action_codec: str
+
+    def __post_init__(self) -> None:
+        for name, known in (("kind", PROGRAM_KINDS), ("sequence_style", tuple(STYLES)), ("action_codec", CODECS)):
+            value = getattr(self, name)
+            if value not in known:
+                raise ValueError(f"expected {name} one of {', '.join(known)}, found {value!r}; update inspire_policy or export again")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordsSpec:
+    """Answer words: signed axis of `frame` of each (see DirectionWords) and its token id."""
+
+    axis_of: Mapping[str, int]
+    frame: str
+    token_ids: Mapping[str, int]
+
+    def __post_init__(self) -> None:
+        DirectionWords(self.axis_of, self.frame)
+        if set(self.token_ids) != set(self.axis_of):
+            raise ValueError(f"expected a token id for each of {', '.join(self.axis_of)}, found {', '.join(self.token_ids)}")
+
+    @property
+    def vocabulary(self) -> DirectionWords:
+        """The words as the core uses them."""
+        return DirectionWords(self.axis_of, self.frame)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProprioceptionSpec:
+    """Statistics of the proprioception vector, 10 numbers each; for people, the graph holds them too."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.mean) != PROPRIOCEPTION_SIZE or len(self.std) != PROPRIOCEPTION_SIZE:
+            raise ValueError(f"expected {PROPRIOCEPTION_SIZE} means and deviations, found {len(self.mean)} and {len(self.std)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerceptionSpec:
+    """perception.onnx: `tokens` embeddings of `width` numbers; `text_length` instruction ids, right-padded."""
+
+    tokens: int
+    width: int
+    text_length: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecoderSpec:
+    """decoder.onnx: shape of its key/value cache, (layers, 1, kv_heads, cache_length, head_dim)."""
+
+    layers: int
+    kv_heads: int
+    head_dim: int
+    cache_length: int
+    prefix_attention: str = "bidirectional"
+
+    def __post_init__(self) -> None:
+        if self.prefix_attention not in PREFIX_ATTENTION:
+            raise ValueError(f"expected prefix_attention one of {', '.join(PREFIX_ATTENTION)}, found {self.prefix_attention!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileRecord:
+    """A file of the bundle: SHA-256 in hexadecimal and size."""
+
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What training hands to the robot.
+
+    Attributes:
+        bodies: worlds or robots it was trained for. contract: what its actions mean.
+        chunk_length: actions per inference. horizon: actions executed before the next one. latency_budget_s: an observation may
+            be this much older than the chunk lasts when the gate receives an action, s.
+        questions: whether the model is asked; False for the baseline. max_questions: objects per instruction.
+        known_objects: phrases it may be asked about, as spoken, lower case. max_characters: of an instruction.
+        cameras: name -> geometry, in the order of the perception graph's inputs. proprioception: None if the model has none.
+        codec: settings of the action codec ({"bins": 256}); its arrays are in codec.npz.
+        files: name -> record, filled by `write_bundle`. parity: how and how closely the export was checked; "tolerance" is the
+            largest difference of a chunk's numbers that configure accepts. training: where it comes from; for people.
+    """
+
+    name: str
+    program: ProgramSpec
+    bodies: tuple[str, ...]
+    contract: ActionContract
+    chunk_length: int
+    horizon: int
+    words: WordsSpec
+    known_objects: tuple[str, ...]
+    cameras: Mapping[str, ImageGeometry]
+    perception: PerceptionSpec
+    decoder: DecoderSpec
+    proprioception: ProprioceptionSpec | None = None
+    latency_budget_s: float = 0.1
+    questions: bool = True
+    max_questions: int = 4
+    max_characters: int = MAX_CHARACTERS
+    codec: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, FileRecord] = field(default_factory=dict)
+    parity: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    schema_version: int = SCHEMA_VERSION
+
+    def __post_init__(self) -> None:
+        if self.chunk_length < 1 or not 1 <= self.horizon <= self.chunk_length:
+            raise ValueError(f"expected 1 <= horizon <= chunk_length, found {self.horizon} and {self.chunk_length}")
+        if not self.cameras:
+            raise ValueError("expected at least one camera, found none")
+        if not self.bodies:
+            raise ValueError("expected at least one body, found none")
+
+    @property
+    def observation_age_limit_s(self) -> float:
+        """The oldest observation that an action may come from, s: the chunk's duration and the latency budget."""
+        return self.chunk_length / self.contract.control_rate_hz + self.latency_budget_s
+
+    @property
+    def required_files(self) -> tuple[str, ...]:
+        """Names of the files without which the bundle cannot run."""
+        extra = {"continuous": ("head.onnx",), "residual_vq": ("codec.npz",)}
+        return ("tokenizer.json", "perception.onnx", "decoder.onnx", *extra.get(self.program.action_codec, ()))

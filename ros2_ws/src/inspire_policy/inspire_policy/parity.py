@@ -1,0 +1,97 @@
+"""Parity: observations with the answers and chunks that the trained model gave, kept in the bundle as `parity.npz`.
+
+Configure runs them through the engine on this machine: a warm-up that also proves that graphs, geometry, tokens and codec are
+the ones the model was trained with.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from typing import BinaryIO, Mapping, Sequence
+
+import numpy as np
+
+from inspire_policy.bundle import Bundle, BundleError
+from inspire_policy.programs.base import Program
+
+PARITY_FILE = "parity.npz"
+DEFAULT_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class ParitySample:
+    """One observation as a camera and an arm give it, and what the trained model makes of it.
+
+    Attributes:
+        images: camera -> RGB uint8 (H, W, 3). position (3,) m, quaternion (4,) x, y, z, w, opening 0..1.
+        instruction, objects: what was asked. words: the answers, one per object. rows: (chunk_length, 7) normalised.
+    """
+
+    images: Mapping[str, np.ndarray]
+    position: np.ndarray
+    quaternion: np.ndarray
+    opening: float
+    instruction: str
+    objects: tuple[str, ...]
+    words: tuple[str, ...]
+    rows: np.ndarray
+
+
+def parity_bytes(samples: Sequence[ParitySample]) -> bytes:
+    """Content of parity.npz, for `write_bundle`."""
+    arrays: dict[str, np.ndarray] = {}
+    texts = []
+    for i, sample in enumerate(samples):
+        texts.append({"instruction": sample.instruction, "objects": list(sample.objects), "words": list(sample.words)})
+        state = np.concatenate([sample.position, sample.quaternion, [sample.opening]])
+        arrays[f"{i}/state"] = state.astype(np.float64)
+        arrays[f"{i}/rows"] = np.asarray(sample.rows, dtype=np.float32)
+        arrays.update({f"{i}/image_{camera}": image for camera, image in sample.images.items()})
+    stream = io.BytesIO()
+    np.savez_compressed(stream, texts=np.array(json.dumps(texts)), **arrays)  # type: ignore[arg-type]
+    return stream.getvalue()
+
+
+def read_parity(source: str | BinaryIO) -> tuple[ParitySample, ...]:
+    """The samples of a parity.npz."""
+    samples = []
+    with np.load(source, allow_pickle=False) as archive:
+        for i, text in enumerate(json.loads(str(archive["texts"]))):
+            state = archive[f"{i}/state"]
+            start = f"{i}/image_"
+            images = {name[len(start) :]: archive[name] for name in archive.files if name.startswith(start)}
+            samples.append(
+                ParitySample(
+                    images, state[:3], state[3:7], float(state[7]), text["instruction"],
+                    tuple(text["objects"]), tuple(text["words"]), archive[f"{i}/rows"],
+                )
+            )  # fmt: skip
+    return tuple(samples)
+
+
+def warm_up(bundle: Bundle, program: Program) -> int:
+    """Run the bundle's parity samples, or a blank observation when it has none. Raises BundleError on a difference.
+
+    Returns:
+        The number of samples compared.
+    """
+    manifest = bundle.manifest
+    if PARITY_FILE not in manifest.files:
+        images = {name: np.zeros((g.height, g.width, 3), dtype=np.uint8) for name, g in manifest.cameras.items()}
+        objects = manifest.known_objects[: manifest.max_questions]
+        program.tick(images, np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]), 1.0, "", objects[:1])
+        return 0
+    tolerance = float(manifest.parity.get("tolerance", DEFAULT_TOLERANCE))
+    samples = read_parity(str(bundle.file(PARITY_FILE)))
+    for number, sample in enumerate(samples):
+        tick = program.tick(sample.images, sample.position, sample.quaternion, sample.opening, sample.instruction, sample.objects)
+        words = tuple(answer.word for answer in tick.answers)
+        difference = float(np.abs(tick.rows - sample.rows).max())
+        if words != sample.words or not difference <= tolerance:
+            raise BundleError(
+                f"bundle {manifest.name}: parity sample {number}: expected answers {sample.words} and a chunk within {tolerance}, found "
+                f"{words} and {difference:.2g}; use the engine it was exported for, or export again"
+            )
+    return len(samples)

@@ -1,0 +1,136 @@
+"""The autoregressive program: look once, answer each question, act; one perception pass per tick for any number of questions.
+
+What is fed together: prefix and first question; each answer and the next question; the last answer, <act> and the query tokens.
+K questions and the continuous codec so take K + 1 decoder passes. Action codes are generated greedily, one pass each.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Mapping
+
+import numpy as np
+
+from inspire_policy.bundle import Bundle
+from inspire_policy.codecs.base import leads_from_rows
+from inspire_policy.engines.protocol import Engine
+from inspire_policy.programs.base import Answer, Tick
+from inspire_policy.programs.cache import CachedDecoder
+from inspire_policy.proprioception import proprioception_vector
+from inspire_policy.tokens import padded_instruction_ids
+
+
+class AutoregressiveProgram:
+    """Runs a bundle of kind "autoregressive" on an engine."""
+
+    def __init__(self, bundle: Bundle, engine: Engine) -> None:
+        manifest = bundle.manifest
+        self._manifest = manifest
+        self._style = bundle.style
+        self._codec = bundle.codec
+        self._tokenizer = bundle.tokenizer
+        self._engine = engine
+        self._decoder = CachedDecoder(engine, manifest.decoder, manifest.perception.width)
+        self._words = manifest.words.vocabulary
+        self._word_ids = np.array([manifest.words.token_ids[word] for word in self._words.words], dtype=np.int64)
+        self._code_ids = bundle.style.code_ids(bundle.codec.code_values)
+
+    def check(self, instruction: str, objects: tuple[str, ...]) -> None:
+        """Raises ValueError when the instruction or the whole sequence is longer than the graphs allow."""
+        padded_instruction_ids(self._tokenizer, instruction, self._manifest.perception.text_length)
+        rows = len(self._style.prefix_ids(instruction)) + len(self._style.action_ids(self._codec.queries)) + self._codec.codes
+        rows += sum(len(self._style.question_ids(name)) + 1 for name in objects)
+        if rows > self._manifest.decoder.cache_length:
+            raise ValueError(
+                f"instruction: expected at most {self._manifest.decoder.cache_length} tokens with its questions, found {rows}; shorten it"
+            )
+
+    def tick(
+        self,
+        images: Mapping[str, np.ndarray],
+        position: np.ndarray,
+        quaternion: np.ndarray,
+        opening: float,
+        instruction: str,
+        objects: tuple[str, ...],
+        *,
+        forced: Mapping[str, str] | None = None,
+    ) -> Tick:
+        """Look, answer and act once.
+
+        Args:
+            images: camera -> RGB uint8 (H, W, 3), upright as the camera gives it.
+            position: of the tool frame in the base frame, (3,) m. quaternion: (4,) x, y, z, w. opening: 0 closed .. 1 open.
+            instruction: as spoken. objects: to be asked about, in order; empty asks nothing.
+            forced: object -> word to feed instead of the model's answer.
+
+        Raises:
+            ValueError: wrong images or numbers, or a sequence that does not fit.
+        """
+        start = time.monotonic()
+        embeddings = self._perceive(images, position, quaternion, opening, instruction)
+        seen = time.monotonic()
+        self._decoder.begin()
+        prefix = self._style.prefix_ids(instruction)
+        both_ways = len(prefix) if self._style.prefix_attention == "bidirectional" else 0
+        pending = prefix
+        given: np.ndarray | None = embeddings
+        answers = []
+        for name in objects if self._manifest.questions else ():
+            logits, _ = self._decoder.feed(np.concatenate([pending, self._style.question_ids(name)]), given, bidirectional=both_ways)
+            answer = self._answer(name, logits[-1], forced or {})
+            answers.append(answer)
+            pending = np.array([self._style.answer_id(answer.word)], dtype=np.int64)
+            given, both_ways = None, 0
+        action_ids = np.concatenate([pending, self._style.action_ids(self._codec.queries)])
+        logits, hidden = self._decoder.feed(action_ids, given, bidirectional=both_ways)
+        rows = self._codec.decode(self._head(hidden) if self._codec.queries else self._generate(logits[-1]))
+        end = time.monotonic()
+        return Tick(
+            answers=tuple(answers),
+            leads=leads_from_rows(rows, self._manifest.contract),
+            rows=rows,
+            vision_passes=1,
+            decoder_passes=self._decoder.passes,
+            timings={"perception": seen - start, "decoder": end - seen, "total": end - start},
+        )
+
+    def _perceive(
+        self, images: Mapping[str, np.ndarray], position: np.ndarray, quaternion: np.ndarray, opening: float, instruction: str
+    ) -> np.ndarray:
+        """Embeddings, float32 (N, width)."""
+        inputs: dict[str, np.ndarray] = {}
+        for camera, geometry in self._manifest.cameras.items():
+            if camera not in images:
+                raise ValueError(f"images: expected cameras {', '.join(self._manifest.cameras)}, found {', '.join(images) or 'none'}")
+            inputs[f"image_{camera}"] = geometry.apply(images[camera])[None]
+        inputs["proprioception"] = proprioception_vector(position, quaternion, opening)[None]
+        inputs["instruction_ids"] = padded_instruction_ids(self._tokenizer, instruction, self._manifest.perception.text_length)[None]
+        return self._engine.run("perception", inputs)["embeddings"][0]
+
+    def _answer(self, name: str, logits: np.ndarray, forced: Mapping[str, str]) -> Answer:
+        """The answer of the logits (V,); everything but the answer words is banned."""
+        kept = logits[self._word_ids].astype(np.float64)
+        probabilities = np.exp(kept - kept.max())
+        probabilities /= probabilities.sum()
+        word = forced.get(name, self._words.words[int(np.argmax(kept))])
+        if word not in self._words.axis_of:
+            raise ValueError(f"forced answer: expected one of {', '.join(self._words.words)}, found {word!r}")
+        return Answer(name, word, self._words.axis_of[word], probabilities.astype(np.float32), forced=name in forced)
+
+    def _head(self, hidden: np.ndarray) -> np.ndarray:
+        """The head's chunk (chunk_length, 7) of the query rows, the last ones of hidden (T, width)."""
+        return self._engine.run("head", {"hidden": hidden[None, -self._codec.queries :]})["chunk"][0]
+
+    def _generate(self, logits: np.ndarray) -> np.ndarray:
+        """Action codes, int64 (codes,), greedily; every id that is no code is masked with -inf."""
+        codes = np.empty(self._codec.codes, dtype=np.int64)
+        value_of = {int(token): value for value, token in enumerate(self._code_ids)}
+        allowed = np.full(logits.shape, -np.inf, dtype=np.float32)
+        allowed[self._code_ids] = 0.0
+        for i in range(self._codec.codes):
+            token = int(np.argmax(logits + allowed))
+            codes[i] = value_of[token]
+            if i + 1 < self._codec.codes:
+                logits = self._decoder.feed(np.array([token], dtype=np.int64))[0][-1]
+        return codes

@@ -1,0 +1,83 @@
+"""The one interface of every program, and the choice of one by the manifest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Mapping, Protocol
+
+import numpy as np
+
+from inspire_policy.action import Lead
+from inspire_policy.bundle import Bundle, BundleError
+from inspire_policy.engines.protocol import Engine
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Where an object lies, as the model says.
+
+    Attributes:
+        object: as named in the instruction. word, axis: the answer fed back to the model (see DirectionWords).
+        probabilities: (words,) of the model in the vocabulary's order, also when the word was forced.
+        forced: the word was given from outside.
+    """
+
+    object: str
+    word: str
+    axis: int
+    probabilities: np.ndarray
+    forced: bool = False
+
+
+@dataclass(frozen=True)
+class Tick:
+    """One inference.
+
+    Attributes:
+        answers: in order of mention. leads: the chunk. rows: (chunk_length, 7) the same, normalised.
+        vision_passes, decoder_passes: runs of the perception and the decoder graph.
+        timings: stage -> s on the monotonic clock: "perception", "decoder", "total".
+    """
+
+    answers: tuple[Answer, ...]
+    leads: tuple[Lead, ...]
+    rows: np.ndarray
+    vision_passes: int
+    decoder_passes: int
+    timings: Mapping[str, float]
+
+
+class Program(Protocol):
+    """Looks, answers and acts. Not thread-safe."""
+
+    def check(self, instruction: str, objects: tuple[str, ...]) -> None:
+        """Raises ValueError when an instruction with these objects does not fit the model."""
+
+    def tick(
+        self,
+        images: Mapping[str, np.ndarray],
+        position: np.ndarray,
+        quaternion: np.ndarray,
+        opening: float,
+        instruction: str,
+        objects: tuple[str, ...],
+        *,
+        forced: Mapping[str, str] | None = None,
+    ) -> Tick:
+        """One inference; see AutoregressiveProgram.tick."""
+
+
+def make_program(bundle: Bundle, engine: Engine) -> Program:
+    """The program of a bundle's manifest. Raises BundleError on an unknown kind."""
+    kind = bundle.manifest.program.kind
+    if kind == "autoregressive":
+        from inspire_policy.programs.autoregressive import AutoregressiveProgram
+
+        return AutoregressiveProgram(bundle, engine)
+    raise BundleError(f"program: expected kind autoregressive, found {kind!r}; update inspire_policy or export again")
+
+
+def graph_files(bundle: Bundle) -> dict[str, Path]:
+    """Graph name -> file of the bundle's graphs, for `make_engine`."""
+    return {name.removesuffix(".onnx"): bundle.file(name) for name in bundle.manifest.files if name.endswith(".onnx")}

@@ -1,0 +1,69 @@
+"""A static key/value cache around the decoder graph: what was fed once is never computed again within a tick."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from inspire_policy.engines.protocol import Engine
+from inspire_policy.manifest import DecoderSpec
+from inspire_policy.sequence import attention_bias
+
+
+class CachedDecoder:
+    """Feeds rows to the decoder graph; `begin` forgets them. Buffers are made once."""
+
+    def __init__(self, engine: Engine, spec: DecoderSpec, width: int) -> None:
+        shape = (spec.layers, 1, spec.kv_heads, spec.cache_length, spec.head_dim)
+        self._engine = engine
+        self._keys = np.zeros(shape, dtype=np.float32)
+        self._values = np.zeros(shape, dtype=np.float32)
+        self._length = spec.cache_length
+        self._width = width
+        self.filled = 0
+        self.passes = 0
+
+    def begin(self) -> None:
+        """Start a new sequence. Old slots need no clearing: the bias masks what is not filled."""
+        self.filled = 0
+        self.passes = 0
+
+    def feed(
+        self, token_ids: np.ndarray, embeddings: np.ndarray | None = None, *, bidirectional: int = 0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Run new rows through the decoder in one pass and keep their keys and values.
+
+        Args:
+            token_ids: (T,) int64.
+            embeddings: (N, width) float32 taken instead of the first N token embeddings, or None.
+            bidirectional: the first so many new rows see each other both ways.
+
+        Returns:
+            Logits (T, V) and hidden states (T, width). Raises ValueError when the cache is full.
+        """
+        rows = len(token_ids)
+        if self.filled + rows > self._length:
+            raise ValueError(f"sequence: expected at most {self._length} tokens, found {self.filled + rows}; shorten the instruction")
+        given = np.zeros((1, rows, self._width), dtype=np.float32)
+        use = np.zeros((1, rows, 1), dtype=np.float32)
+        if embeddings is not None:
+            given[0, : len(embeddings)] = embeddings
+            use[0, : len(embeddings)] = 1.0
+        bias = attention_bias(rows, cached=self.filled, cache_length=self._length, bidirectional=bidirectional)
+        outputs = self._engine.run(
+            "decoder",
+            {
+                "token_ids": token_ids[None],
+                "embeddings": given,
+                "use_embeddings": use,
+                "position_ids": np.arange(self.filled, self.filled + rows, dtype=np.int64)[None],
+                "attention_bias": bias[None, None],
+                "past_keys": self._keys,
+                "past_values": self._values,
+            },
+        )
+        end = self.filled + rows
+        self._keys[:, :, :, self.filled : end] = outputs["new_keys"]
+        self._values[:, :, :, self.filled : end] = outputs["new_values"]
+        self.filled = end
+        self.passes += 1
+        return outputs["logits"][0], outputs["hidden"][0]

@@ -1,0 +1,27 @@
+"""Fixtures of the policy's tests: tiny bundles, made once per session."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import tiny_bundle  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a tiny bundle with the continuous codec; not to be changed."""
+    return tiny_bundle.make_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
+
+
+@pytest.fixture
+def observation() -> dict:
+    """Arguments of `tick` except instruction and objects."""
+    random = np.random.default_rng(7)
+    images = {camera: random.integers(0, 256, (32, 32, 3), dtype=np.uint8) for camera in tiny_bundle.CAMERAS}
+    return {"images": images, "position": np.array([0.4, 0.1, 0.3]), "quaternion": np.array([1.0, 0.0, 0.0, 0.0]), "opening": 0.5}

@@ -134,7 +134,12 @@ class Commander:
         self._withdraw()
         deadline = time.monotonic() + 0.5
         executor = self._node.executor
-        while executor is not None and self._request is not None and not self._request.done() and time.monotonic() < deadline:
+        while (
+            executor is not None
+            and self._request is not None
+            and not self._request.done()
+            and time.monotonic() < deadline
+        ):
             executor.spin_once(timeout_sec=0.05)
         self._set_state(CommanderStatus.INACTIVE)
 

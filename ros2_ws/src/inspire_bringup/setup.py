@@ -1,6 +1,16 @@
+from glob import glob
+from os.path import dirname
+
 from setuptools import find_packages, setup
 
 package = "inspire_bringup"
+
+
+def installed(pattern):
+    """(share folder, files) for every folder with files of this pattern; colcon and pip put them there alike."""
+    files = glob(pattern, recursive=True)
+    return [(f"share/{package}/{folder}", [f for f in files if dirname(f) == folder]) for folder in sorted({dirname(f) for f in files})]
+
 
 setup(
     name=package,
@@ -15,10 +25,13 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{package}"]),
         (f"share/{package}", ["package.xml"]),
+        *installed("config/*"),
+        *installed("launch/*.launch.py"),
+        *installed("bundles/*/*"),
     ],
     entry_points={
         "console_scripts": [
-
+            "recorder_node = inspire_bringup.recorder_node:main",
         ],
     },
 )

@@ -1,0 +1,189 @@
+"""The one description of every stack: its arguments, nodes, parameters and remappings, as plain data.
+
+`launch/sim.launch.py` turns it into launch actions; `inspire_bringup.run` turns it into processes on machines without
+`ros2 launch`. Neither knows a node, a parameter or a topic that is not written here.
+
+All topics are relative, so a namespace moves a whole stack; only `/clock`, which ROS reads by its absolute name, is remapped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Mapping
+
+from inspire_policy.bundle import BundleError, find_bundle
+
+from inspire_bringup.errors import BadInput
+
+Value = bool | int | float | str
+
+MODES = ("lockstep", "realtime")
+COMMANDERS = ("policy", "expert", "none")
+WORLDS = ("tabletop", "libero_spatial", "libero_object", "libero_goal", "libero_10", "libero_90")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackArgument:
+    """One argument of a stack, shown alike by `ros2 launch ... --show-args` and by the runner's --help.
+
+    Attributes:
+        name: lower case with underscores; the runner's option is `--name` with dashes.
+        default: the value when it is not given; its type is the argument's type.
+        description: one sentence, with the unit where there is one.
+        choices: the allowed values, empty when free.
+    """
+
+    name: str
+    default: Value
+    description: str
+    choices: tuple[str, ...] = ()
+
+    def parse(self, text: Value) -> Value:
+        """The value of a text, of the default's type. Raises BadInput with what was expected."""
+        if self.choices and str(text) not in self.choices:
+            raise BadInput(f"{self.name}: expected one of {', '.join(self.choices)}, found {text!r}")
+        if isinstance(self.default, bool):
+            if str(text).lower() not in ("true", "false"):
+                raise BadInput(f"{self.name}: expected true or false, found {text!r}")
+            return str(text).lower() == "true"
+        try:
+            return type(self.default)(text)
+        except ValueError:
+            raise BadInput(f"{self.name}: expected {_article(type(self.default))}, found {text!r}") from None
+
+
+def _article(kind: type) -> str:
+    return {int: "a whole number", float: "a number", str: "a text"}[kind]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeSpec:
+    """One node as its own process.
+
+    Attributes:
+        package: the package that owns it. executable: the name of its console script.
+        name: node name. namespace: absolute ("/left") or empty for the root.
+        parameters: name -> value. remappings: (from, to) pairs.
+        lifecycle: a lifecycle node; it brings itself to ACTIVE where its parameter `autostart` is true.
+        required: the stack fails when it dies.
+        stop_order: nodes of a lower number are stopped first, so that a commander's last word still reaches the gate.
+    """
+
+    package: str
+    executable: str
+    name: str
+    namespace: str = ""
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+    remappings: tuple[tuple[str, str], ...] = ()
+    lifecycle: bool = False
+    required: bool = True
+    stop_order: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """A set of nodes that belong together.
+
+    Attributes:
+        name: name of the stack. namespace: of all its nodes. commander: "policy", "expert" or "none".
+        nodes: what is started, in this order (all at once).
+    """
+
+    name: str
+    namespace: str
+    commander: str
+    nodes: tuple[NodeSpec, ...]
+
+
+SIM_ARGUMENTS: tuple[StackArgument, ...] = (
+    StackArgument(name="world", default="tabletop", choices=WORLDS, description="The simulated world."),
+    StackArgument(
+        name="mode", default="lockstep", choices=MODES,
+        description="lockstep: the world waits for every action, same seed, same episode; realtime: 20 Hz on the steady clock.",
+    ),
+    StackArgument(
+        name="commander", default="policy", choices=COMMANDERS,
+        description="Who drives: the policy of the bundle, the scripted expert with privileged state, or none (your own node).",
+    ),
+    StackArgument(
+        name="bundle", default="tabletop",
+        description="Name of a shipped bundle or path of a bundle's folder; read only where commander is policy.",
+    ),
+    StackArgument(name="namespace", default="", description="Namespace of all nodes and topics, such as left; empty for none."),
+    StackArgument(name="image_size", default=128, description="Width and height of both camera images in pixels."),
+    StackArgument(
+        name="assets", default="",
+        description="Folder with LIBERO's assets; empty: $INSPIRE_LIBERO_ASSETS, then the user's cache. Not used by tabletop.",
+    ),
+    StackArgument(name="lockstep_timeout", default=30.0, description="Seconds without an answer after which an episode ends in lockstep."),
+)
+
+
+def sim_stack(
+    *,
+    world: str = "tabletop",
+    mode: str = "lockstep",
+    commander: str = "policy",
+    bundle: str = "tabletop",
+    namespace: str = "",
+    image_size: int = 128,
+    assets: str = "",
+    lockstep_timeout: float = 30.0,
+) -> Stack:
+    """The simulated arm: world, gate and commander.
+
+    Args: as described by SIM_ARGUMENTS.
+
+    Raises:
+        BadInput: a value is not among its choices, or the bundle does not exist.
+    """
+    values = {"world": world, "mode": mode, "commander": commander, "image_size": image_size}
+    for argument in SIM_ARGUMENTS:
+        if argument.name in values:
+            argument.parse(values[argument.name])
+    namespace = absolute_namespace(namespace)
+    common = {"namespace": namespace, "remappings": clock_remapping(namespace)}
+    timing: dict[str, Value] = {"mode": mode, "use_sim_time": True}
+    sim = NodeSpec(
+        package="inspire_sim", executable="sim_node", name="sim", stop_order=2, **common,
+        parameters={
+            "world": world, "mode": mode, "image_size": image_size, "assets": assets, "lockstep_timeout": lockstep_timeout,
+        },
+    )
+    gate = NodeSpec(package="inspire_arm", executable="arm_gate", name="arm_gate", stop_order=1, parameters=timing, **common)
+    nodes = [sim, gate]
+    if commander == "expert":
+        nodes.append(NodeSpec(package="inspire_sim", executable="expert_node", name="expert", parameters=timing, **common))
+    elif commander == "policy":
+        try:
+            folder = find_bundle(bundle)
+        except BundleError as error:
+            raise BadInput(str(error)) from error
+        nodes.append(
+            NodeSpec(
+                package="inspire_policy", executable="policy_node", name="policy", lifecycle=True, **common,
+                parameters={**timing, "bundle": str(folder), "autostart": True},
+            )
+        )
+    return Stack(name="sim", namespace=namespace, commander=commander, nodes=tuple(nodes))
+
+
+def recorder(stack: Stack, path: str) -> NodeSpec:
+    """The node that records a stack's topics to an MCAP file; the stack runs on when it fails."""
+    return NodeSpec(
+        package="inspire_bringup", executable="recorder_node", name="recorder", namespace=stack.namespace,
+        remappings=clock_remapping(stack.namespace), parameters={"path": path}, required=False, stop_order=3,
+    )
+
+
+def absolute_namespace(namespace: str) -> str:
+    """The namespace with one leading slash and no trailing one, empty for the root."""
+    namespace = namespace.strip("/")
+    if namespace and not all(part.isidentifier() for part in namespace.split("/")):
+        raise BadInput(f"namespace: expected letters, digits and underscores such as left, found {namespace!r}")
+    return f"/{namespace}" if namespace else ""
+
+
+def clock_remapping(namespace: str) -> tuple[tuple[str, str], ...]:
+    """ROS reads time from the absolute /clock; a stack in a namespace has its own."""
+    return (("/clock", f"{namespace}/clock"),) if namespace else ()

@@ -1,0 +1,69 @@
+"""Comparing direction answers with the truth: at equal stamps, by signed axis, toss-ups left out and counted.
+
+Answers and truth come as two streams in any order; a pair is counted once both sides of a stamp are there.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from typing import Mapping
+
+_KEPT = 512  # stamps remembered while the other side is missing: 25 s at 20 Hz
+
+
+class DirectionTally:
+    """Counts of right and wrong answers, per direction of the truth."""
+
+    def __init__(self) -> None:
+        self._truth: OrderedDict[int, Mapping[str, tuple[str, int, bool]]] = OrderedDict()
+        self._answers: OrderedDict[int, Mapping[str, tuple[str, int]]] = OrderedDict()
+        self.compared = 0
+        self.right = 0
+        self.ties = 0
+        self.answers = 0
+        self.confusions: Counter[str] = Counter()
+        self._asked: Counter[str] = Counter()
+        self._right: Counter[str] = Counter()
+
+    def add_truth(self, stamp: int, truth: Mapping[str, tuple[str, int, bool]]) -> None:
+        """The truth at a stamp (ns): object -> (word, signed axis, whether it is a toss-up). Repeated stamps are ignored."""
+        if stamp not in self._truth:
+            self._remember(self._truth, stamp, truth)
+            self._match(stamp)
+
+    def add_answers(self, stamp: int, answers: Mapping[str, tuple[str, int]]) -> None:
+        """The answers computed from the observation at a stamp (ns): object -> (word, signed axis). Repeats are ignored."""
+        if stamp not in self._answers:
+            self.answers += len(answers)
+            self._remember(self._answers, stamp, answers)
+            self._match(stamp)
+
+    @property
+    def directions(self) -> dict[str, tuple[int, int]]:
+        """True word -> (asked, right)."""
+        return {word: (count, self._right[word]) for word, count in sorted(self._asked.items())}
+
+    @staticmethod
+    def _remember(stream: OrderedDict, stamp: int, entry: Mapping) -> None:
+        stream[stamp] = entry
+        while len(stream) > _KEPT:
+            stream.popitem(last=False)
+
+    def _match(self, stamp: int) -> None:
+        if stamp not in self._truth or stamp not in self._answers:
+            return
+        truth = self._truth[stamp]
+        for name, (word, axis) in self._answers[stamp].items():
+            if name not in truth:
+                continue
+            true_word, true_axis, tied = truth[name]
+            if tied:
+                self.ties += 1
+                continue
+            self.compared += 1
+            self._asked[true_word] += 1
+            if axis == true_axis:
+                self.right += 1
+                self._right[true_word] += 1
+            else:
+                self.confusions[f"{true_word}>{word}"] += 1

@@ -1,0 +1,48 @@
+"""One training batch as tensors: what the dataset makes and the policy reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingBatch:
+    """B frames, sequences right-padded to T rows, K questions at most.
+
+    Attributes:
+        images: per camera, uint8 (B, H, W, 3). proprioception: (B, 10) SI. instruction_ids: (B, L), padded with 0.
+        token_ids: (B, T); the first N rows take the perception embeddings. attention_bias: (B, 1, T, T) additive.
+        answer_rows, answer_ids, answer_mask: (B, K), of the RIGHT answers; what is fed may differ (`token_ids`).
+        offset_rows: (B, K) rows whose hidden states regress the offsets of object k (last of its question, or <act>).
+        offsets: (B, K, 3) m. object_mask: (B, K).
+        act_row: (B,). query_rows: (B, Q). code_rows, codes: (B, C) rows and token ids of the codes.
+        chunk: (B, chunk_length, 7), six motion numbers in [-1, 1], opening in [0, 1].
+    """
+
+    images: tuple[Tensor, ...]
+    proprioception: Tensor
+    instruction_ids: Tensor
+    token_ids: Tensor
+    attention_bias: Tensor
+    answer_rows: Tensor
+    answer_ids: Tensor
+    answer_mask: Tensor
+    offset_rows: Tensor
+    offsets: Tensor
+    object_mask: Tensor
+    query_rows: Tensor
+    code_rows: Tensor
+    codes: Tensor
+    chunk: Tensor
+
+    def to(self, device: torch.device | str) -> "TrainingBatch":
+        """The batch on a device."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        moved = {k: tuple(t.to(device) for t in v) if isinstance(v, tuple) else v.to(device) for k, v in values.items()}
+        return TrainingBatch(**moved)
+
+    def __len__(self) -> int:
+        return len(self.proprioception)

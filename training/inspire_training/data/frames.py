@@ -1,0 +1,131 @@
+"""Model-ready frames of one file of demonstrations, as memory-mapped arrays built once beside it.
+
+Images pass through the bundle's ImageGeometry here, so training sees exactly what the robot's runtime makes. The chunk of a
+frame is what the expert would do in the states that were really visited from there on, padded by holding still.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Sequence
+
+import numpy as np
+
+from inspire_policy.images import ImageGeometry
+from inspire_policy.proprioception import proprioception_vector
+from inspire_training.data.hdf5 import read_trajectories
+from inspire_training.data.trajectory import Trajectory
+from inspire_training.model.presets import CameraConfig
+
+FORMAT = 1
+NO_OBJECT = -128  # direction of a place in the table that holds no object
+
+
+@dataclass(frozen=True)
+class FrameStore:
+    """F frames of E trajectories; n objects at most.
+
+    Attributes:
+        images: per camera, uint8 (F, H, W, 3), memory-mapped. proprioception: (F, 10) float32. chunks: (F, chunk_length, 7).
+        directions: (F, n) int8, NO_OBJECT where there is none. offsets: (F, n, 3) m. pair: (F,) index into `pairs`.
+        trajectory: (F,) index of the trajectory. seeds: (E,). pairs: the distinct (instruction, objects).
+    """
+
+    images: tuple[np.ndarray, ...]
+    proprioception: np.ndarray
+    chunks: np.ndarray
+    directions: np.ndarray
+    offsets: np.ndarray
+    pair: np.ndarray
+    trajectory: np.ndarray
+    seeds: np.ndarray
+    pairs: tuple[tuple[str, tuple[str, ...]], ...]
+
+    def __len__(self) -> int:
+        return len(self.pair)
+
+
+def open_frames(path: Path | str, cameras: Sequence[CameraConfig], chunk_length: int) -> FrameStore:
+    """The frames of a file of demonstrations; built at the first call and when file, cameras or chunk length change."""
+    source = Path(path)
+    if not source.is_file():
+        raise FileNotFoundError(f"demonstrations: expected a file at {source}, found none; run `inspire demos --out {source}`")
+    stat = source.stat()
+    key = {
+        "format": FORMAT,
+        "bytes": stat.st_size,
+        "modified": stat.st_mtime_ns,
+        "cameras": [asdict(c) for c in cameras],
+        "chunk_length": chunk_length,
+    }
+    folder = source.with_name(source.name + ".frames")
+    meta = folder / "meta.json"
+    if not meta.is_file() or json.loads(meta.read_text())["key"] != key:
+        _build(source, folder, key, cameras, chunk_length)
+    description = json.loads(meta.read_text())
+    arrays = np.load(folder / "arrays.npz")
+    frames = len(arrays["pair"])
+    images = tuple(
+        np.memmap(folder / f"{c.name}.bin", dtype=np.uint8, mode="r", shape=(frames, c.height, c.width, 3)) for c in cameras
+    )
+    pairs = tuple((instruction, tuple(objects)) for instruction, objects in description["pairs"])
+    return FrameStore(images=images, pairs=pairs, **{name: arrays[name] for name in arrays.files})
+
+
+def expert_chunks(expert_actions: np.ndarray, chunk_length: int) -> np.ndarray:
+    """Chunks float32 (T, chunk_length, 7) of OSC actions (T, 7): rows as the model says them; after the end, hold still."""
+    rows = expert_actions.astype(np.float32).copy()
+    rows[:, :6] = rows[:, :6].clip(-1.0, 1.0)
+    rows[:, 6] = ((1.0 - rows[:, 6]) / 2.0).clip(0.0, 1.0)
+    hold = np.zeros((chunk_length - 1, 7), dtype=np.float32)
+    hold[:, 6] = rows[-1, 6]
+    padded = np.concatenate([rows, hold])
+    return padded[np.arange(len(rows))[:, None] + np.arange(chunk_length)]
+
+
+def _build(source: Path, folder: Path, key: dict, cameras: Sequence[CameraConfig], chunk_length: int) -> None:
+    partial = folder.with_name(f"{folder.name}.partial.{os.getpid()}")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    geometries = [ImageGeometry(c.width, c.height, c.crop, c.flip, c.filter) for c in cameras]
+    columns: dict[str, list[np.ndarray]] = {}
+    seeds: list[int] = []
+    pairs: dict[tuple[str, tuple[str, ...]], int] = {}
+    files = [open(partial / f"{c.name}.bin", "wb") for c in cameras]
+    try:
+        for number, t in enumerate(read_trajectories(source)):
+            seeds.append(t.seed)
+            index = pairs.setdefault((t.instruction, t.objects), len(pairs))
+            for file, camera, geometry in zip(files, cameras, geometries):
+                images = t.images_agentview if camera.name == "agentview" else t.images_wrist
+                file.write(b"".join(geometry.apply(image).tobytes() for image in images))
+            for name, values in _columns(t, chunk_length).items():
+                columns.setdefault(name, []).append(values)
+            columns.setdefault("pair", []).append(np.full(len(t), index, dtype=np.int32))
+            columns.setdefault("trajectory", []).append(np.full(len(t), number, dtype=np.int32))
+    finally:
+        for file in files:
+            file.close()
+    if not seeds:
+        raise ValueError(f"demonstrations: expected at least one trajectory in {source}, found none; run `inspire demos` again")
+    most = max(a.shape[1] for a in columns["directions"])
+    columns["directions"] = [np.pad(a, ((0, 0), (0, most - a.shape[1])), constant_values=NO_OBJECT) for a in columns["directions"]]
+    columns["offsets"] = [np.pad(a, ((0, 0), (0, most - a.shape[1]), (0, 0))) for a in columns["offsets"]]
+    np.savez(partial / "arrays.npz", seeds=np.array(seeds), **{name: np.concatenate(parts) for name, parts in columns.items()})
+    (partial / "meta.json").write_text(json.dumps({"key": key, "pairs": [[i, list(o)] for i, o in pairs]}))
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(partial, folder)
+
+
+def _columns(t: Trajectory, chunk_length: int) -> dict[str, np.ndarray]:
+    felt = [proprioception_vector(p, q, float(o)) for p, q, o in zip(t.positions, t.quaternions, t.openings)]
+    return {
+        "proprioception": np.stack(felt),
+        "chunks": expert_chunks(t.expert_actions, chunk_length),
+        "directions": t.directions,
+        "offsets": t.offsets,
+    }

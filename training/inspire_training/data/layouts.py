@@ -1,0 +1,59 @@
+"""The token layout of every distinct (instruction, objects) pair of a training set, computed once and gathered per batch.
+
+A layout is the sequence of `inspire_policy.sequence.training_sequence` with open places: the answers and codes of a frame are
+written into it by the sampler.
+"""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+import numpy as np
+
+from inspire_policy.codecs.base import ActionCodec
+from inspire_policy.sequence import SequenceStyle, collate, training_sequence
+from inspire_policy.tokens import TextTokenizer, padded_instruction_ids
+
+
+class LayoutTable:
+    """Arrays with one row per layout.
+
+    Attributes:
+        token_ids: (n, T). attention_bias: (n, 1, T, T). answer_rows, answer_mask: (n, K). offset_rows, object_mask: (n, K).
+        query_rows: (n, Q). code_rows: (n, C). instruction_ids: (n, L). act_rows: (n,). word_mask: (n, T) instruction
+        words that name no object.
+    """
+
+    def __init__(
+        self,
+        pairs: Sequence[tuple[str, tuple[str, ...]]],
+        style: SequenceStyle,
+        codec: ActionCodec,
+        tokenizer: TextTokenizer,
+        *,
+        questions: bool,
+        text_length: int,
+        any_word: str,
+    ) -> None:
+        sequences = [
+            training_sequence(
+                style,
+                instruction,
+                [(name, any_word) for name in objects] if questions else [],
+                queries=codec.queries,
+                codes=[0] * codec.codes,
+                code_values=codec.code_values,
+            )
+            for instruction, objects in pairs
+        ]
+        batch = collate(sequences, style.prefix_attention)
+        self.token_ids = batch.token_ids
+        self.attention_bias = batch.attention_bias
+        self.answer_rows, self.answer_mask = batch.answer_rows, batch.answer_mask
+        self.query_rows, self.code_rows = batch.query_rows, batch.code_rows
+        tail = codec.queries + codec.codes
+        self.act_rows = np.array([len(s.token_ids) - tail - 1 for s in sequences], dtype=np.int64)
+        most = max(len(objects) for _, objects in pairs)
+        self.object_mask = np.array([[k < len(objects) for k in range(most)] for _, objects in pairs])
+        self.offset_rows = self.answer_rows - 1 if questions else np.repeat(self.act_rows[:, None], most, axis=1)
+        self.instruction_ids = np.stack([padded_instruction_ids(tokenizer, i, text_length) for i, _ in pairs])

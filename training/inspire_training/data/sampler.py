@@ -1,0 +1,161 @@
+"""Batches from several files of frames; a batch is a pure function of (seed, step, process), so a resumed run repeats nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Iterator, Sequence
+
+import numpy as np
+import torch
+
+from inspire_policy.codecs.base import ActionCodec
+from inspire_policy.directions import DirectionWords
+from inspire_policy.sequence import SequenceStyle
+from inspire_policy.tokens import UNKNOWN, TextTokenizer, token_id
+from inspire_training.batch import TrainingBatch
+from inspire_training.data.frames import NO_OBJECT, FrameStore
+from inspire_training.data.layouts import LayoutTable
+from inspire_training.model.presets import PolicyConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """What training does to its inputs.
+
+    Attributes:
+        random_answers: share of the answers fed as context that are drawn at random (the loss stays on the right ones), so that
+            the action does not trust an answer blindly. colour: strength of brightness, contrast and tint changes.
+        shift: largest shift of an image, px. unknown_words: share of instruction words, object names aside, read as unknown.
+    """
+
+    random_answers: float = 0.15
+    colour: float = 0.1
+    shift: int = 0
+    unknown_words: float = 0.03
+
+
+class FrameSampler:
+    """Draws frames of all stores, each store with its weight; one trajectory in `held_out` (by its seed) is kept for validation."""
+
+    def __init__(
+        self,
+        stores: Sequence[FrameStore],
+        weights: Sequence[float],
+        config: PolicyConfig,
+        style: SequenceStyle,
+        codec: ActionCodec,
+        tokenizer: TextTokenizer,
+        words: DirectionWords,
+        *,
+        held_out: int = 20,
+    ) -> None:
+        self._stores, self._config, self._codec = stores, config, codec
+        pairs = list(dict.fromkeys(pair for store in stores for pair in store.pairs))
+        number = {pair: i for i, pair in enumerate(pairs)}
+        self._pair = [np.array([number[p] for p in store.pairs])[store.pair] for store in stores]
+        self._layouts = LayoutTable(
+            pairs, style, codec, tokenizer, questions=config.questions, text_length=config.text_length, any_word=words.words[0]
+        )
+        self.answer_ids = np.array([style.answer_id(word) for word in words.words])
+        self._axis_ids = np.array([style.answer_id(words.word(axis)) for axis in range(-3, 4)])
+        self._code_ids = style.code_ids(codec.code_values)
+        self._unknown = token_id(tokenizer, UNKNOWN)
+        named = [set(i for name in objects for i in tokenizer.encode(name, add_special_tokens=False).ids) for _, objects in pairs]
+        self._named = np.array([[i in names for i in row] for row, names in zip(self._layouts.instruction_ids, named)])
+        self._text_start = config.perception_tokens + 1  # behind <bos>
+        self._training, self._validation = [], []
+        for store in stores:
+            kept = (store.seeds[store.trajectory] * 2654435761 >> 7) % held_out == 0
+            self._training.append(np.flatnonzero(~kept))
+            self._validation.append(np.flatnonzero(kept))
+        shares = np.array([weight * len(rows) for weight, rows in zip(weights, self._training)], dtype=np.float64)
+        if shares.sum() <= 0:
+            raise ValueError("training data: expected at least one training trajectory, found none; collect more demonstrations")
+        self._shares = shares / shares.sum()
+        self.frames = sum(len(rows) for rows in self._training)
+
+    def batch(self, size: int, augmentation: Augmentation, *seed: int) -> TrainingBatch:
+        """A random training batch; the same `seed` numbers give the same batch."""
+        rng = np.random.default_rng(seed)
+        which = rng.choice(len(self._stores), size=size, p=self._shares)
+        rows = np.array([self._training[s][rng.integers(len(self._training[s]))] for s in which])
+        return self._assemble(which, rows, augmentation, rng)
+
+    def validation(self, size: int, limit: int) -> Iterator[TrainingBatch]:
+        """At most `limit` held-out frames, evenly spread, without augmentation."""
+        which = np.concatenate([np.full(len(rows), s) for s, rows in enumerate(self._validation)])
+        rows = np.concatenate(self._validation)
+        chosen = np.unique(np.linspace(0, len(rows) - 1, min(limit, len(rows))).astype(int)) if len(rows) else np.zeros(0, int)
+        none = Augmentation(random_answers=0.0, colour=0.0, unknown_words=0.0)
+        for start in range(0, len(chosen), size):
+            part = chosen[start : start + size]
+            yield self._assemble(which[part], rows[part], none, np.random.default_rng(0))
+
+    def _assemble(self, which: np.ndarray, rows: np.ndarray, augmentation: Augmentation, rng: np.random.Generator) -> TrainingBatch:
+        def gather(arrays: Sequence[np.ndarray]) -> np.ndarray:
+            return np.stack([arrays[s][r] for s, r in zip(which, rows)])
+
+        table, size = self._layouts, len(rows)
+        layout = gather(self._pair)
+        most = table.object_mask.shape[1]
+        directions = np.stack([_padded(self._stores[s].directions[r], most, NO_OBJECT) for s, r in zip(which, rows)])
+        offsets = np.stack([_padded(self._stores[s].offsets[r], most, 0) for s, r in zip(which, rows)])
+        chunk = gather([store.chunks for store in self._stores]).astype(np.float32)
+        token_ids = table.token_ids[layout].copy()
+        instruction_ids = table.instruction_ids[layout].copy()
+        forget = (rng.random(instruction_ids.shape) < augmentation.unknown_words) & (instruction_ids > 0) & ~self._named[layout]
+        instruction_ids[forget] = self._unknown
+        item, place = np.nonzero(forget)
+        token_ids[item, self._text_start + place] = self._unknown
+        answer_ids = np.zeros((size, table.answer_rows.shape[1]), dtype=np.int64)
+        if answer_ids.shape[1]:
+            answer_ids = self._axis_ids[np.clip(directions, -3, 3) + 3]
+            fed = np.where(rng.random(answer_ids.shape) < augmentation.random_answers, rng.choice(self._axis_ids, answer_ids.shape), answer_ids)
+            item, place = np.nonzero(table.answer_mask[layout])
+            token_ids[item, table.answer_rows[layout][item, place]] = fed[item, place]
+        codes = np.zeros((size, 0), dtype=np.int64)
+        if self._codec.codes:
+            codes = self._code_ids[np.stack([self._codec.encode(c) for c in chunk])]
+            np.put_along_axis(token_ids, table.code_rows[layout], codes, axis=1)
+        images = tuple(
+            _augmented(gather([store.images[c] for store in self._stores]), augmentation, rng) for c in range(len(self._config.cameras))
+        )
+        tensor = torch.from_numpy
+        return TrainingBatch(
+            images=images,
+            proprioception=tensor(gather([store.proprioception for store in self._stores])),
+            instruction_ids=tensor(instruction_ids),
+            token_ids=tensor(token_ids),
+            attention_bias=tensor(table.attention_bias[layout]),
+            answer_rows=tensor(table.answer_rows[layout]),
+            answer_ids=tensor(answer_ids),
+            answer_mask=tensor(table.answer_mask[layout]),
+            offset_rows=tensor(table.offset_rows[layout]),
+            offsets=tensor(offsets),
+            object_mask=tensor(table.object_mask[layout]),
+            query_rows=tensor(table.query_rows[layout]),
+            code_rows=tensor(table.code_rows[layout]),
+            codes=tensor(codes),
+            chunk=tensor(chunk),
+        )
+
+
+def _padded(row: np.ndarray, length: int, value: int) -> np.ndarray:
+    if len(row) == length:
+        return row
+    return np.concatenate([row, np.full((length - len(row), *row.shape[1:]), value, dtype=row.dtype)])
+
+
+def _augmented(images: np.ndarray, augmentation: Augmentation, rng: np.random.Generator) -> torch.Tensor:
+    """Colour changes and shifts per image, uint8 (B, H, W, 3) in and out."""
+    if augmentation.shift:
+        size, limit = images.shape[1], augmentation.shift
+        moves = rng.integers(-limit, limit + 1, (len(images), 2, 1))
+        places = np.clip(np.arange(size) + moves, 0, size - 1)
+        images = images[np.arange(len(images))[:, None, None], places[:, 0, :, None], places[:, 1, None, :]]
+    result = torch.from_numpy(images)
+    if augmentation.colour:
+        gain = 1.0 + augmentation.colour * rng.uniform(-1, 1, (len(images), 1, 1, 1)) + 0.5 * augmentation.colour * rng.uniform(-1, 1, (len(images), 1, 1, 3))
+        shift = 128.0 * augmentation.colour * rng.uniform(-1, 1, (len(images), 1, 1, 1))
+        result = (result.float() * torch.from_numpy(gain).float() + torch.from_numpy(shift).float()).clamp_(0, 255).to(torch.uint8)
+    return result

@@ -1,0 +1,87 @@
+"""The training loss and the numbers that validation reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from inspire_training.batch import TrainingBatch
+from inspire_training.model.policy import PolicyOutputs
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossWeights:
+    """How the parts add up, and which steps of a chunk matter."""
+
+    motion: float = 4.0
+    gripper: float = 0.5
+    answers: float = 0.3
+    codes: float = 1.0
+    offsets: float = 2.0
+    keypoints: float = 1.0
+    executed_steps: int = 4  # these are executed before the next chunk is asked for
+    later_steps: float = 0.5  # weight of the others
+
+
+def loss_parts(outputs: PolicyOutputs, batch: TrainingBatch, weights: LossWeights, offset_scale: float) -> dict[str, Tensor]:
+    """The weighted parts of the loss by name; their sum is what is minimised."""
+    parts: dict[str, Tensor] = {}
+    if outputs.raw_chunk is not None:
+        step = torch.full((batch.chunk.shape[1], 1), weights.later_steps, device=batch.chunk.device)
+        step[: weights.executed_steps] = 1.0
+        step = step / step.mean()
+        motion = F.smooth_l1_loss(outputs.raw_chunk[..., :6], batch.chunk[..., :6], beta=0.05, reduction="none")
+        parts["motion"] = weights.motion * (motion * step).mean()
+        gripper = F.binary_cross_entropy_with_logits(outputs.raw_chunk[..., 6:], batch.chunk[..., 6:], reduction="none")
+        parts["gripper"] = weights.gripper * (gripper * step).mean()
+    if batch.code_rows.shape[1]:
+        parts["codes"] = weights.codes * F.cross_entropy(outputs.code_logits.flatten(0, 1).float(), batch.codes.flatten())
+    if batch.answer_rows.shape[1]:
+        loss = F.cross_entropy(outputs.answer_logits.flatten(0, 1).float(), batch.answer_ids.flatten(), reduction="none")
+        parts["answers"] = weights.answers * _masked_mean(loss.view_as(batch.answer_ids), batch.answer_mask)
+    target = batch.offsets / offset_scale
+    for name, found, weight in (
+        ("offsets", outputs.offsets, weights.offsets),
+        ("keypoints", outputs.keypoint_offsets, weights.keypoints),
+    ):
+        parts[name] = weight * _masked_mean(F.smooth_l1_loss(found, target, beta=0.05, reduction="none").mean(-1), batch.object_mask)
+    return parts
+
+
+@torch.no_grad()
+def validation_numbers(
+    outputs: PolicyOutputs, batch: TrainingBatch, answer_ids: Tensor, offset_scale: float, max_translation: float
+) -> dict[str, float]:
+    """Numbers a person can read.
+
+    Args:
+        answer_ids: (W,) token ids of the answer words; an answer is the best of these.
+        max_translation: metres of a normalised translation of 1.
+
+    Returns:
+        direction_accuracy, chunk_l1 (normalised, motion only), first_step_mm (translation error), gripper_accuracy, offset_cm, code_accuracy.
+    """
+    numbers: dict[str, float] = {}
+    if batch.answer_rows.shape[1]:
+        chosen = answer_ids[outputs.answer_logits[..., answer_ids].argmax(-1)]
+        numbers["direction_accuracy"] = _masked_mean((chosen == batch.answer_ids).float(), batch.answer_mask).item()
+    if outputs.raw_chunk is not None:
+        motion = outputs.raw_chunk[..., :6].clamp(-1, 1)
+        numbers["chunk_l1"] = (motion - batch.chunk[..., :6]).abs().mean().item()
+        first = (motion[:, 0, :3] - batch.chunk[:, 0, :3]).norm(dim=-1)
+        numbers["first_step_mm"] = 1000 * max_translation * first.mean().item()
+        right = (outputs.raw_chunk[..., 6] > 0) == (batch.chunk[..., 6] > 0.5)
+        numbers["gripper_accuracy"] = right.float().mean().item()
+    if batch.code_rows.shape[1]:
+        numbers["code_accuracy"] = (outputs.code_logits.argmax(-1) == batch.codes).float().mean().item()
+    error = (outputs.offsets - batch.offsets / offset_scale).norm(dim=-1) * offset_scale * 100
+    numbers["offset_cm"] = _masked_mean(error, batch.object_mask).item()
+    return numbers
+
+
+def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    weight = mask.to(values.dtype)
+    return (values * weight).sum() / weight.sum().clamp(min=1.0)

@@ -1,0 +1,99 @@
+"""Vision towers: images and the instruction in, tokens out.
+
+Small convolutional towers see better when they know what to look for: every residual block is scaled and shifted (FiLM) by
+an embedding of the instruction. A stem of stride 4 keeps most of the arithmetic at 24 x 24; coarse maps are added back to finer
+ones, so that keypoints are sharp and still know the whole scene.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from inspire_training.model.presets import VisionConfig
+
+
+class VisionTower(Protocol):
+    """What the policy needs of a tower for one camera."""
+
+    tokens: int
+
+    def __call__(self, image: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens (B, tokens, width) and keypoints (B, K, 2) in [-1, 1] (x right, y down) of an image uint8 (B, H, W, 3).
+
+        `condition` is the instruction's embedding, (B, condition_width).
+        """
+
+
+class InstructionEmbedding(nn.Module):
+    """The mean of the words' embeddings, through an MLP: (B, L) ids, padded with 0, to (B, 2 x text_width)."""
+
+    def __init__(self, vocabulary: int, config: VisionConfig) -> None:
+        super().__init__()
+        self.words = nn.Embedding(vocabulary, config.text_width)
+        self.mlp = nn.Sequential(nn.Linear(config.text_width, self.width(config)), nn.SiLU(), nn.Linear(self.width(config), self.width(config)))
+
+    @staticmethod
+    def width(config: VisionConfig) -> int:
+        """Width of the condition."""
+        return 2 * config.text_width
+
+    def forward(self, ids: Tensor) -> Tensor:
+        real = (ids > 0).to(self.words.weight.dtype).unsqueeze(-1)
+        return self.mlp((self.words(ids) * real).sum(1) / real.sum(1).clamp(min=1.0))
+
+
+class FilmBlock(nn.Module):
+    """A residual block of two 3 x 3 convolutions; the instruction scales and shifts what comes out of both."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, condition: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.second = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.norms = nn.ModuleList(nn.BatchNorm2d(outputs, affine=False) for _ in range(2))
+        self.film = nn.Linear(condition, 4 * outputs)
+        self.skip = nn.Conv2d(inputs, outputs, 1, stride) if stride != 1 or inputs != outputs else nn.Identity()
+        nn.init.zeros_(self.film.bias)
+        nn.init.normal_(self.film.weight, std=0.02)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        scale1, shift1, scale2, shift2 = self.film(condition)[:, :, None, None].chunk(4, dim=1)
+        y = F.relu(torch.addcmul(shift1, self.norms[0](self.first(x)), 1.0 + scale1))
+        y = torch.addcmul(shift2, self.norms[1](self.second(y)), 1.0 + scale2)
+        return F.relu(self.skip(x) + y)
+
+
+class FilmConvTower(nn.Module):
+    """The tower of one camera: grid x grid tokens and one token of spatial-softmax keypoints."""
+
+    def __init__(self, config: VisionConfig, *, width: int, size: int) -> None:
+        super().__init__()
+        stem, *blocks = config.channels
+        condition = InstructionEmbedding.width(config)
+        self.tokens = config.grid**2 + 1
+        self.stem = nn.Sequential(nn.Conv2d(3, stem, 8, 4, 2, bias=False), nn.BatchNorm2d(stem), nn.ReLU())
+        pairs = zip([stem, *blocks[:-1]], blocks)
+        self.blocks = nn.ModuleList(FilmBlock(i, o, 1 if n == 0 else 2, condition) for n, (i, o) in enumerate(pairs))
+        self.coarse = nn.Conv2d(blocks[2], blocks[1], 1)
+        cell = size // 8 // config.grid
+        self.grid = nn.Conv2d(blocks[1], width, cell, cell)
+        self.sharp = nn.Conv2d(blocks[0], config.keypoints, 1)
+        self.context = nn.Conv2d(blocks[1], config.keypoints, 1)
+        self.keypoints = nn.Linear(2 * config.keypoints, width)
+        side = size // 4
+        line = (torch.arange(side) + 0.5) / side * 2 - 1
+        y, x = torch.meshgrid(line, line, indexing="ij")
+        self.register_buffer("coordinates", torch.stack([x.flatten(), y.flatten()], dim=1), persistent=False)
+
+    def forward(self, image: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        x = image.permute(0, 3, 1, 2).to(self.keypoints.weight.dtype) / 127.5 - 1.0
+        fine = self.blocks[0](self.stem(x), condition)
+        middle = self.blocks[1](fine, condition)
+        middle = middle + F.interpolate(self.coarse(self.blocks[2](middle, condition)), scale_factor=2.0, mode="nearest")
+        grid = self.grid(middle).flatten(2).transpose(1, 2)
+        heat = self.sharp(fine) + F.interpolate(self.context(middle), scale_factor=2.0, mode="nearest")
+        points = heat.flatten(2).softmax(dim=-1) @ self.coordinates
+        return torch.cat([grid, self.keypoints(points.flatten(1)).unsqueeze(1)], dim=1), points

@@ -42,7 +42,7 @@ class ObjectState:
         name: as spoken. role: "target", "destination" or "other".
         position: body origin (3,) m, with the published height offset of containers. quaternion: (4,) x, y, z, w.
         anchor: (3,) m, where the tool should be to grasp it (target) or to let go over it (destination).
-        grasp_yaw: rad, turn of the tool about z that suits a grasp, relative to its orientation after reset.
+        grasp_yaw: rad, turn of the tool about z that suits a grasp, relative to fingers opening along the base's y.
         grasped: both finger pads touch it.
         direction: word of `inspire_policy.directions.REP103`.
         boxes: camera -> (x0, y0, x1, y1) px of the visible part, None when hidden; filled by `truth(images=True)`.

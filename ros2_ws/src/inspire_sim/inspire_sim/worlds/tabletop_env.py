@@ -23,6 +23,8 @@ from robosuite.models.objects import (
 from robosuite.models.tasks import ManipulationTask
 from robosuite.utils.mjcf_utils import new_body, new_geom
 
+from inspire_sim.worlds.decimation import decimate_visuals
+
 TABLE_TOP = 0.8  # m, world
 BIN_HALF = (0.085, 0.075)  # m, inner half sizes
 BIN_WALL = (0.006, 0.055)  # m, half thickness and height
@@ -86,6 +88,9 @@ class TabletopEnv(SingleArmEnv):
         self.model = ManipulationTask(
             mujoco_arena=arena, mujoco_robots=[model], mujoco_objects=list(self.objects.values())
         )
+
+    def _initialize_sim(self, xml_string: str | None = None) -> None:
+        super()._initialize_sim(decimate_visuals(xml_string or self.model.get_xml()))
 
     def place(self, name: str, x: float, y: float, yaw: float) -> None:
         """Stand an object on the table at (x, y) m, world, turned by yaw rad about z."""

@@ -108,8 +108,8 @@ def read_trajectories(path: Path | str) -> Iterator[Trajectory]:
             yield Trajectory(
                 instruction=json.loads(demo.attrs["problem_info"])["language_instruction"],
                 objects=tuple(str(name) for name in attributes["objects"]),
-                images_agentview=obs["agentview_rgb"][:, ::-1],
-                images_wrist=obs["eye_in_hand_rgb"][:, ::-1],
+                images_agentview=obs["agentview_rgb"][:][:, ::-1],
+                images_wrist=obs["eye_in_hand_rgb"][:][:, ::-1],
                 positions=obs["ee_pos"][:],
                 quaternions=np.stack([quaternion_from_rotvec(r) for r in obs["ee_ori"][:]]),
                 openings=obs["gripper_states"][:, 0] / FINGER_TRAVEL,

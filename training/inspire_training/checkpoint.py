@@ -1,0 +1,122 @@
+"""Checkpoints: a folder that is complete or absent. `model.safetensors` holds the averaged weights, what is used and exported."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Mapping
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+
+from inspire_policy.codecs.base import ActionCodec
+from inspire_policy.codecs.registry import make_codec
+from inspire_policy.directions import DirectionWords
+from inspire_policy.sequence import CompactSequence
+from inspire_training.model.policy import InspirePolicy
+from inspire_training.model.presets import PolicyConfig
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A policy and all it needs.
+
+    Attributes:
+        step, seconds: of training so far. codec_arrays: of codec.npz, empty unless residual VQ.
+        known_objects: named in the training instructions. training: facts for the manifest.
+    """
+
+    model: InspirePolicy
+    config: PolicyConfig
+    tokenizer: Tokenizer
+    words: DirectionWords
+    codec_arrays: Mapping[str, np.ndarray]
+    known_objects: tuple[str, ...]
+    step: int = 0
+    seconds: float = 0.0
+    training: Mapping[str, Any]
+
+    def style(self) -> CompactSequence:
+        """The sequence style that it was trained with."""
+        return CompactSequence(
+            self.tokenizer, perception_tokens=self.config.perception_tokens, prefix_attention=self.config.prefix_attention
+        )
+
+    def codec(self) -> ActionCodec:
+        """Its action codec."""
+        return make_codec(self.config.codec, self.config.chunk_length, {"bins": self.config.bins}, self.codec_arrays)
+
+
+def save_checkpoint(run: Path, checkpoint: Checkpoint, resume: Mapping[str, Any] | None = None, *, keep: int = 2) -> Path:
+    """Write run/checkpoints/step-N and remove all but the newest `keep`; `resume` is what an exact continuation needs besides."""
+    folder = run / "checkpoints" / f"step-{checkpoint.step:07d}"
+    partial = folder.with_name(f".{folder.name}.partial.{os.getpid()}")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    state = {name: value.detach().cpu().contiguous() for name, value in checkpoint.model.state_dict().items()}
+    save_file(state, partial / "model.safetensors")
+    checkpoint.tokenizer.save(str(partial / "tokenizer.json"))
+    if checkpoint.codec_arrays:
+        np.savez(partial / "codec.npz", **checkpoint.codec_arrays)
+    if resume is not None:
+        torch.save(dict(resume), partial / "resume.pt")
+    description = {
+        "format": FORMAT,
+        "config": checkpoint.config.to_json(),
+        "words": {"axis_of": dict(checkpoint.words.axis_of), "frame": checkpoint.words.frame},
+        "known_objects": list(checkpoint.known_objects),
+        "step": checkpoint.step,
+        "seconds": checkpoint.seconds,
+        "training": dict(checkpoint.training),
+    }
+    (partial / "checkpoint.json").write_text(json.dumps(description, indent=1))
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(partial, folder)
+    for old in sorted(folder.parent.glob("step-*"))[:-keep]:
+        shutil.rmtree(old)
+    return folder
+
+
+def find_checkpoint(path: Path | str) -> Path:
+    """The checkpoint folder meant by a path: itself, or the newest one of a run. Raises FileNotFoundError."""
+    path = Path(path)
+    if (path / "checkpoint.json").is_file():
+        return path
+    complete = sorted(p.parent for p in (path / "checkpoints").glob("step-*/checkpoint.json"))
+    if not complete:
+        raise FileNotFoundError(f"checkpoint: expected checkpoint.json in {path} or a checkpoint in {path / 'checkpoints'}, found none; run `inspire train`")
+    return complete[-1]
+
+
+def load_checkpoint(path: Path | str) -> Checkpoint:
+    """The checkpoint at a path (see `find_checkpoint`), its model in evaluation mode. Raises FileNotFoundError or ValueError."""
+    folder = find_checkpoint(path)
+    description = json.loads((folder / "checkpoint.json").read_text())
+    if description.get("format") != FORMAT:
+        raise ValueError(f"checkpoint: expected format {FORMAT} in {folder}, found {description.get('format')}; train again")
+    config = PolicyConfig.from_json(description["config"])
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    model = InspirePolicy(config, tokenizer.get_vocab_size())
+    model.load_state_dict(load_file(folder / "model.safetensors"))
+    arrays = {}
+    if (folder / "codec.npz").is_file():
+        with np.load(folder / "codec.npz") as file:
+            arrays = {name: file[name] for name in file.files}
+    return Checkpoint(
+        model=model.eval(),
+        config=config,
+        tokenizer=tokenizer,
+        words=DirectionWords(description["words"]["axis_of"], description["words"]["frame"]),
+        codec_arrays=arrays,
+        known_objects=tuple(description["known_objects"]),
+        step=description["step"],
+        seconds=description["seconds"],
+        training=description["training"],
+    )

@@ -1,0 +1,74 @@
+"""`inspire`: demonstrations, codec, training, DAgger, export, evaluation and the whole recipe, one subcommand each."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from dataclasses import asdict
+from typing import Any, Callable
+
+COMMANDS = ("demos", "codec", "train", "dagger", "export", "evaluate", "recipe")
+USAGE = """usage: inspire COMMAND [options]
+
+  demos      record demonstrations of the scripted expert
+  codec      fit the residual VQ action codec
+  train      train a policy
+  dagger     record episodes that a policy drives and the expert labels
+  export     write the bundle of a checkpoint
+  evaluate   evaluate a bundle in a world
+  recipe     all stages of a preset, resumable
+
+`inspire COMMAND --help` lists the options."""
+
+
+def main() -> None:
+    """Entry point. Exit code 2 for a wrong use or a missing extra, with one line that says how to mend it."""
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(USAGE)
+        raise SystemExit(0 if arguments else 2)
+    command, rest = arguments[0], arguments[1:]
+    if command not in COMMANDS:
+        print(f"inspire: expected a command among {', '.join(COMMANDS)}, found {command!r}", file=sys.stderr)
+        raise SystemExit(2)
+    try:
+        raise SystemExit(_run(command, rest))
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        print(f"inspire {command}: expected the training extra, found no {error.name}; run `make setup-training`", file=sys.stderr)
+        raise SystemExit(2) from None
+    except (ValueError, FileNotFoundError) as error:
+        print(f"inspire {command}: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+_EXTRA = {"torch", "transformers", "accelerate", "tensorboard", "safetensors", "onnx", "onnxscript", "h5py", "libero"}
+
+
+def _run(command: str, arguments: list[str]) -> int:
+    if command in ("evaluate", "recipe"):  # these read their own arguments
+        return int(_function(command, "main")(arguments) or 0)
+    import tyro
+
+    from inspire_training import settings
+
+    kinds = {
+        "demos": settings.DemosSettings,
+        "codec": settings.CodecSettings,
+        "train": settings.TrainSettings,
+        "dagger": settings.DaggerSettings,
+        "export": settings.ExportSettings,
+    }
+    chosen: Any = tyro.cli(kinds[command], prog=f"inspire {command}", args=arguments)
+    if command in ("demos", "dagger"):
+        _function("collect", command)(**asdict(chosen))
+    elif command == "codec":
+        _function("codecs.residual_vq", "fit")(chosen)
+    else:
+        _function(command, command)(chosen)
+    return 0
+
+
+def _function(module: str, name: str) -> Callable[..., Any]:
+    return getattr(importlib.import_module(f"inspire_training.{module}"), name)

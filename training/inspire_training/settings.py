@@ -1,0 +1,117 @@
+"""What each subcommand of `inspire` takes. No torch here, so that the command line starts fast and works without it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings:
+    """Train a policy on demonstrations; the same command runs on a CPU, on one GPU and, under `accelerate launch`, on many.
+
+    Ends after `steps` steps or `minutes` minutes, whichever comes first; the learning rate follows the nearer end.
+    """
+
+    data: tuple[Path, ...]
+    """HDF5 files of demonstrations and DAgger rounds."""
+    out: Path
+    """Folder of the run: checkpoints, TensorBoard curves."""
+    weights: tuple[float, ...] = ()
+    """How often a frame of each file is drawn, relative to the others; 1 each when empty."""
+    preset: str = "tabletop"
+    questions: Literal["inspire", "none"] = "inspire"
+    """Ask the directions before the action, or not (the baseline)."""
+    codec: Literal["continuous", "bins", "residual_vq"] = "continuous"
+    codec_file: Path | None = None
+    """The codec.npz of `inspire codec`, for residual_vq."""
+    init: Path | None = None
+    """Checkpoint or run to start the weights (and the tokenizer) from."""
+    resume: bool = False
+    """Continue the run in `out` exactly where its last checkpoint stands."""
+    steps: int = 1_000_000
+    minutes: float = 0.0
+    """Time limit of the run over all its resumptions; 0 for none."""
+    batch: int = 64
+    """Frames per step and process."""
+    rate: float = 1e-3
+    """Peak learning rate of AdamW."""
+    schedule: Literal["cosine", "constant"] = "cosine"
+    warmup: int = 200
+    """Steps of rising learning rate."""
+    decay: float = 0.05
+    """Weight decay of matrices."""
+    average: float = 0.999
+    """Decay of the running average of the weights, which is what is validated and exported."""
+    random_answers: float = 0.15
+    """Share of the answers fed in training that are random."""
+    colour: float = 0.1
+    """Strength of colour changes."""
+    shift: int = 0
+    """Largest shift of the images, px."""
+    seed: int = 0
+    threads: int = 1
+    """CPU threads per process; two collapse under load."""
+    precision: Literal["no", "bf16", "fp16"] = "no"
+    """Mixed precision; plain float32 is fastest on CPUs without bf16 units."""
+    checkpoint_seconds: float = 120.0
+    validation_frames: int = 512
+    log_seconds: float = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportSettings:
+    """Write the bundle of a checkpoint: graphs, manifest, tokenizer, codec, checksums; refused when the graphs do not agree with torch."""
+
+    checkpoint: Path
+    """A checkpoint or a run."""
+    out: Path
+    """The bundle's folder; replaced as a whole."""
+    frames: Path | None = None
+    """HDF5 file whose frames the parity check uses."""
+    parity_frames: int = 200
+    name: str = "tabletop"
+    bodies: tuple[str, ...] = ("tabletop",)
+    """Worlds and robots that the bundle was trained for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodecSettings:
+    """Fit the residual VQ codec to the chunks of demonstrations and write codec.npz."""
+
+    data: tuple[Path, ...]
+    out: Path
+    """The codec.npz to write."""
+    quantizers: int = 7
+    codes: int = 128
+    width: int = 64
+    hidden: int = 128
+    chunk_length: int = 8
+    steps: int = 4000
+    batch: int = 512
+    rate: float = 1e-3
+    seed: int = 0
+    threads: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemosSettings:
+    """Record demonstrations of the scripted expert, with noise and recovery."""
+
+    out: Path
+    episodes: int = 300
+    seed: int = 0
+    workers: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class DaggerSettings:
+    """Record episodes that the policy drives and the expert labels."""
+
+    out: Path
+    checkpoint: Path
+    """A checkpoint or a run."""
+    episodes: int = 150
+    seed: int = 100_000
+    workers: int = 2

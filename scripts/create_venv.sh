@@ -20,5 +20,5 @@ if [ ! -x "$venv/bin/python" ]; then
   say "virtual environment .venv with $python"
   "$python" -m venv "${options[@]}" "$venv"
 fi
-"$venv/bin/python" -m pip install -q -c "$root/constraints/py311-wheels.txt" pip setuptools wheel
+"$venv/bin/python" -m pip install -qq -c "$root/constraints/py311-wheels.txt" pip setuptools wheel
 echo "$flavour" >"$mark"

@@ -3,7 +3,7 @@
 # TORCH_INDEX=<address of a package index>: asked first, for another build of torch than the default index gives.
 source "$(dirname "$0")/common.sh"
 
-pip=("$venv/bin/python" -m pip install -q -c "$(constraints)")
+pip=("$venv/bin/python" -m pip install -qq -c "$(constraints)")
 index=()
 [ -z "${TORCH_INDEX:-}" ] || index=(--extra-index-url "$TORCH_INDEX")
 

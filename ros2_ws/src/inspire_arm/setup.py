@@ -5,13 +5,13 @@ package = "inspire_arm"
 setup(
     name=package,
     version="0.1.0",
-    description="The arm gate: the only thing that may command the arm. Envelope, watchdogs, states, leases, controller adapters.",
+    description="The arm gate, the only thing that may command the arm: envelope, watchdogs, states, leases, adapters.",
     license="Apache-2.0",
     maintainer="InSpire ROS 2 maintainers",
     maintainer_email="maintainers@users.noreply.b-seed-9ee8d4e8.example",
     packages=find_packages(exclude=["test"]),
     python_requires=">=3.11",
-    install_requires=['setuptools', 'numpy', 'inspire_policy'],
+    install_requires=["setuptools", "numpy", "inspire_policy"],
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{package}"]),
         (f"share/{package}", ["package.xml"]),

@@ -9,7 +9,10 @@ package = "inspire_bringup"
 def installed(pattern):
     """(share folder, files) for every folder with files of this pattern; colcon and pip put them there alike."""
     files = glob(pattern, recursive=True)
-    return [(f"share/{package}/{folder}", [f for f in files if dirname(f) == folder]) for folder in sorted({dirname(f) for f in files})]
+    return [
+        (f"share/{package}/{folder}", [f for f in files if dirname(f) == folder])
+        for folder in sorted({dirname(f) for f in files})
+    ]
 
 
 setup(
@@ -21,7 +24,7 @@ setup(
     maintainer_email="maintainers@users.noreply.b-seed-9ee8d4e8.example",
     packages=find_packages(exclude=["test"]),
     python_requires=">=3.11",
-    install_requires=['setuptools', 'numpy', 'inspire_policy'],
+    install_requires=["setuptools", "numpy", "inspire_policy"],
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{package}"]),
         (f"share/{package}", ["package.xml"]),

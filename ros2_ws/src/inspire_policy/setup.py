@@ -5,13 +5,18 @@ package = "inspire_policy"
 setup(
     name=package,
     version="0.1.0",
-    description="The InSpire policy runtime: directions, prompts, action contract, bundles, engines, programs and policy_node.",
+    description="The InSpire policy runtime: directions, action contract, bundles, engines, programs and policy_node.",
     license="Apache-2.0",
     maintainer="InSpire ROS 2 maintainers",
     maintainer_email="maintainers@users.noreply.b-seed-9ee8d4e8.example",
     packages=find_packages(exclude=["test"]),
     python_requires=">=3.11",
-    install_requires=['setuptools', 'numpy', 'opencv-python-headless', 'tokenizers'],
+    install_requires=["setuptools", "numpy", "opencv-python-headless", "tokenizers"],
+    extras_require={
+        # They exclude each other: both write the package onnxruntime (see inspire_policy/engines/distributions.py).
+        "cpu": ["onnxruntime"],
+        "gpu": ["onnxruntime-gpu"],
+    },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{package}"]),
         (f"share/{package}", ["package.xml"]),

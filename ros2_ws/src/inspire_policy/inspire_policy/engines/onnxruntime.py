@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
 
 import numpy as np
 
+from inspire_policy.engines.distributions import require_one_onnxruntime
 from inspire_policy.engines.protocol import EngineError
 
 
@@ -16,10 +18,9 @@ class OnnxRuntimeEngine:
     name = "onnxruntime"
 
     def __init__(self, graphs: Mapping[str, Path], *, threads: int = 1) -> None:
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise EngineError("engine: expected the package onnxruntime, found none; pip install onnxruntime") from error
+        require_one_onnxruntime()
+        import onnxruntime
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -28,9 +29,13 @@ class OnnxRuntimeEngine:
         self._sessions: dict[str, Any] = {}
         for name, path in graphs.items():
             try:
-                self._sessions[name] = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+                self._sessions[name] = onnxruntime.InferenceSession(
+                    str(path), options, providers=["CPUExecutionProvider"]
+                )
             except Exception as error:  # onnxruntime's own exception types are private
-                raise EngineError(f"engine: expected a graph that ONNX Runtime loads in {path}, found: {error}; export again") from error
+                raise EngineError(
+                    f"engine: expected a graph that ONNX Runtime loads in {path}, found: {error}; export again"
+                ) from error
         self._inputs = {name: tuple(i.name for i in session.get_inputs()) for name, session in self._sessions.items()}
         self._outputs = {name: [o.name for o in session.get_outputs()] for name, session in self._sessions.items()}
 
@@ -43,7 +48,9 @@ class OnnxRuntimeEngine:
         session = self._sessions[graph]
         missing = [name for name in self._inputs[graph] if name not in inputs]
         if missing:
-            raise EngineError(f"engine: expected inputs {', '.join(self._inputs[graph])} of {graph}, missing {', '.join(missing)}; export again")
+            raise EngineError(
+                f"engine: expected inputs {', '.join(self._inputs[graph])} of {graph}, missing {', '.join(missing)}; export again"
+            )
         try:
             values = session.run(None, {name: inputs[name] for name in self._inputs[graph]})
         except Exception as error:

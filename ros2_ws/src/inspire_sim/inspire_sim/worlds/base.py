@@ -6,8 +6,9 @@ RGB uint8, shape (height, width, 3), row 0 on top.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Mapping, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -89,6 +90,8 @@ class World(Protocol):
     name: str
     contract: ActionContract
     cameras: tuple[str, ...]
+    focal_lengths: Mapping[str, float]
+    """Camera name -> focal length, px."""
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -97,6 +100,10 @@ class World(Protocol):
     @property
     def splits(self) -> tuple[str, ...]:
         """Names of the held-out splits, "train" first."""
+
+    @property
+    def episode(self) -> Episode:
+        """The running episode. Raises WorldError before the first reset."""
 
     def reset(self, seed: int, *, task: str = "", split: str = "train") -> Episode:
         """Start an episode; the same seed, task and split give the same episode. Raises WorldError on an unknown name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inspire_sim.worlds.base import World, WorldError
+from inspire_sim.worlds.rendering import check_renderer
 
 LIBERO_WORLDS = ("libero_spatial", "libero_object", "libero_goal", "libero_10", "libero_90")
 WORLDS = ("tabletop", *LIBERO_WORLDS)
@@ -22,10 +23,15 @@ def make_world(name: str, *, image_size: int = 128, assets: str | None = None) -
         raise WorldError(f"world: expected one of {', '.join(WORLDS)}; found {name!r}")
     if not 16 <= image_size <= 1024:
         raise WorldError(f"image_size: expected 16 to 1024 px, found {image_size}")
-    if name == "tabletop":
-        from inspire_sim.worlds.tabletop import TabletopWorld
+    check_renderer()
+    try:
+        if name == "tabletop":
+            from inspire_sim.worlds.tabletop import TabletopWorld
 
-        return TabletopWorld(image_size=image_size)
-    from inspire_sim.worlds.libero import LiberoWorld
+            return TabletopWorld(image_size=image_size)
+        from inspire_sim.worlds.libero import LiberoWorld
 
-    return LiberoWorld(name, image_size=image_size, assets=assets)
+        return LiberoWorld(name, image_size=image_size, assets=assets)
+    except ImportError as error:
+        target = "setup" if name == "tabletop" else "setup-libero"
+        raise WorldError(f"world {name}: expected its Python packages, found {error}; run `make {target}`") from error

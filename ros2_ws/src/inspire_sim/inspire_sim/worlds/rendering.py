@@ -7,15 +7,28 @@ The decoder of segmentation images is this module's own: robosuite 1.4's overflo
 
 from __future__ import annotations
 
+import ctypes.util
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
+from inspire_sim.worlds.base import WorldError
 
 os.environ.setdefault("MUJOCO_GL", "osmesa")  # before the first import of mujoco anywhere
 if os.environ["MUJOCO_GL"] == "osmesa":
     os.environ.setdefault("PYOPENGL_PLATFORM", "osmesa")
     os.environ.setdefault("LP_NUM_THREADS", "0")  # Mesa's threads cost more than they give at this size
+
+
+def check_renderer() -> None:
+    """Whether images can be rendered at all. Raises WorldError without the library that MUJOCO_GL asks for."""
+    if os.environ["MUJOCO_GL"] == "osmesa" and ctypes.util.find_library("OSMesa") is None:
+        raise WorldError(
+            "renderer: expected the library OSMesa (MUJOCO_GL=osmesa), found none; install it with `apt-get install libosmesa6`, "
+            "or set MUJOCO_GL=egl where a GPU driver is"
+        )
 
 
 def fast_rendering(sim: Any) -> None:
@@ -34,6 +47,15 @@ def fast_rendering(sim: Any) -> None:
         context._set_mujoco_context_and_buffers()
     context.scn.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = 0
     context.scn.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = 0
+
+
+def focal_lengths(sim: Any, cameras: Mapping[str, str], height: int) -> dict[str, float]:
+    """Our camera name -> focal length, px, of images of `height` px. Args: cameras: our name -> the simulation's."""
+    fovy = sim.model.cam_fovy
+    return {
+        name: float(height / 2 / np.tan(np.deg2rad(fovy[sim.model.camera_name2id(camera)]) / 2))
+        for name, camera in cameras.items()
+    }
 
 
 def render(sim: Any, camera: str, width: int, height: int) -> np.ndarray:

@@ -6,7 +6,8 @@ world frame, so the base pose is subtracted here; images come bottom-up.
 
 from __future__ import annotations
 
-from typing import Any, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 

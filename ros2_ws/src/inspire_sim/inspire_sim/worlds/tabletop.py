@@ -8,7 +8,7 @@ from inspire_policy.action import ActionContract
 from inspire_policy.directions import REP103, direction_axis
 from inspire_policy.rotations import rotate
 from inspire_sim.worlds.base import Episode, ObjectState, Observation, Truth, WorldError
-from inspire_sim.worlds.rendering import fast_rendering, render, render_segmentation
+from inspire_sim.worlds.rendering import fast_rendering, focal_lengths, render, render_segmentation
 from inspire_sim.worlds.robosuite_state import CAMERAS, RobotState, grasped, visible_regions
 from inspire_sim.worlds.tabletop_env import (
     BIN_HALF,
@@ -45,6 +45,7 @@ class TabletopWorld:
         self._size = image_size
         self._env = TabletopEnv(image_size=image_size)
         fast_rendering(self._env.sim)
+        self.focal_lengths = focal_lengths(self._env.sim, CAMERAS, image_size)
         self._robot = RobotState(self._env)
         model = self._env.sim.model
         self._bodies = {name: model.body_name2id(self._env.objects[name].root_body) for name in OBJECTS}
@@ -54,6 +55,7 @@ class TabletopWorld:
         self._nominal = (model.cam_pos[camera].copy(), model.cam_quat[camera].copy(), model.light_diffuse.copy(),
                          model.light_pos.copy())  # fmt: skip
         self._scene: Scene | None = None
+        self._episode: Episode | None = None
 
     def reset(self, seed: int, *, task: str = "", split: str = "train") -> Episode:
         """See `World.reset`; a task is a name such as "milk_bin" or an index into `tasks`."""
@@ -65,10 +67,16 @@ class TabletopWorld:
         self._arrange(scene)
         for _ in range(SETTLE_STEPS):
             self._env.step(np.array([0.0] * 6 + [-1.0]))
-        chosen = scene.task
-        return Episode(
-            seed, chosen.name, scene.sentence, (chosen.object, chosen.destination), MAX_STEPS, split
-        )
+        named = (scene.task.object, scene.task.destination)
+        self._episode = Episode(seed, scene.task.name, scene.sentence, named, MAX_STEPS, split)
+        return self._episode
+
+    @property
+    def episode(self) -> Episode:
+        """See `World.episode`."""
+        self._running()
+        assert self._episode is not None
+        return self._episode
 
     def step(self, action: np.ndarray) -> None:
         """See `World.step`."""
@@ -139,7 +147,8 @@ class TabletopWorld:
         position, quaternion = self._robot.body(self._bodies[name])
         role = {task.object: "target", task.destination: "destination"}.get(name, "other")
         movable = name in OBJECTS
-        held = movable and grasped(self._env, self._env.objects[name].contact_geoms)
+        near = bool(np.abs(position - tool).max() < 0.12)  # the contact test is slow
+        held = movable and near and grasped(self._env, self._env.objects[name].contact_geoms)
         anchor, yaw = self._grasp(name, position, quaternion) if movable else (self._release(name, position), 0.0)
         word = REP103.word(direction_axis(position - tool, held))
         return ObjectState(name, role, position, quaternion, anchor, yaw, held, word, *regions)

@@ -1,7 +1,6 @@
 """The tabletop as a robosuite environment: Panda, table, the wheel's own objects, a bin built from boxes and a plate.
 
-Everything exists from the start and a scene only moves it (parked objects lie on the floor behind the wall), so that a reset takes
-milliseconds. Cameras, observation keys, OSC_POSE and the 20 Hz of LIBERO.
+Everything exists from the start and a scene only moves it, so that a reset takes milliseconds. Cameras, observation keys, OSC_POSE and the 20 Hz of LIBERO.
 """
 
 from __future__ import annotations
@@ -95,11 +94,13 @@ class TabletopEnv(SingleArmEnv):
     def place(self, name: str, x: float, y: float, yaw: float) -> None:
         """Stand an object on the table at (x, y) m, world, turned by yaw rad about z."""
         z = TABLE_TOP + self.bottom(name) + 0.001
+        self._set_solid(name, True)
         self._set_pose(name, (x, y, z), yaw)
 
     def park(self, name: str, slot: int) -> None:
-        """Put an object out of sight and reach."""
-        self._set_pose(name, (PARKED[0] - 0.4 * slot, PARKED[1], self.bottom(name) + 0.13), 0.0)
+        """Put an object out of sight and reach: it falls through the floor, which costs no contacts."""
+        self._set_solid(name, False)
+        self._set_pose(name, (PARKED[0] - 0.4 * slot, PARKED[1], 0.0), 0.0)
 
     def bottom(self, name: str) -> float:
         """Height of the body origin over the object's lowest point when it stands, m."""
@@ -111,6 +112,11 @@ class TabletopEnv(SingleArmEnv):
 
     def _extent(self, name: str) -> tuple[float, float]:
         return _EXTENTS[name]
+
+    def _set_solid(self, name: str, solid: bool) -> None:
+        for geom in self.objects[name].contact_geoms:
+            index = self.sim.model.geom_name2id(geom)
+            self.sim.model.geom_contype[index] = self.sim.model.geom_conaffinity[index] = int(solid)
 
     def _set_pose(self, name: str, position: tuple[float, float, float], yaw: float) -> None:
         quaternion = (np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2))

@@ -5,8 +5,8 @@ Cells of a fixed grid are held out: a training target never stands in one, the s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Mapping
 
 import numpy as np
 

@@ -5,8 +5,8 @@ A held-out split belongs to the world, so that no training run can touch it by a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Sequence
 
 import numpy as np
 

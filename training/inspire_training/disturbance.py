@@ -1,0 +1,40 @@
+"""What makes demonstrations teach recovery: noise and pushes on the executed action, while the label stays the expert's.
+
+A policy trained on clean paths alone never sees the states that its own errors lead to.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+class Disturbance:
+    """Disturbs OSC_POSE actions, shape (7,), of one episode: a slowly wandering error, and now and then a push of a few steps.
+
+    Args:
+        rng: source of randomness.
+        strength: standard deviation of the wandering error at its strongest, in normalised action units; each episode draws
+            its own level up to this.
+        push_rate: pushes per step.
+    """
+
+    def __init__(self, rng: np.random.Generator, *, strength: float = 0.35, push_rate: float = 0.02) -> None:
+        self._rng, self._push_rate = rng, push_rate
+        self._level = float(rng.uniform(0.0, strength))
+        self._error = np.zeros(6)
+        self._push, self._left = np.zeros(6), 0
+
+    def apply(self, action: np.ndarray) -> np.ndarray:
+        """The disturbed action, clipped to [-1, 1]; the gripper is left alone."""
+        rng = self._rng
+        scale = self._level * np.array([1.0, 1.0, 1.0, 0.3, 0.3, 0.3])
+        self._error = 0.8 * self._error + 0.6 * scale * rng.standard_normal(6)
+        if self._left == 0 and rng.random() < self._push_rate:
+            self._left = int(rng.integers(3, 9))
+            direction = rng.standard_normal(3)
+            self._push = np.array([*(0.8 * direction / np.linalg.norm(direction)), *(0.15 * rng.standard_normal(3))])
+        push = np.zeros(6)
+        if self._left:
+            self._left -= 1
+            push = self._push
+        return np.array([*np.clip(action[:6] + self._error + push, -1.0, 1.0), action[6]])

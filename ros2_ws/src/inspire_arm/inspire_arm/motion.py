@@ -1,0 +1,64 @@
+"""What goes through the gate: measured poses, actions in, commands out. Stamps are int nanoseconds, quaternions x, y, z, w."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from inspire_policy.action import Lead
+
+NANOSECONDS = 1_000_000_000
+UNIT_TOLERANCE = 1e-3  # largest | |q| - 1 | of an orientation
+
+
+@dataclass(frozen=True, eq=False)
+class Pose:
+    """A pose of the tool frame in `frame`: position (3,) m, quaternion (4,), measured at `stamp`."""
+
+    stamp: int
+    frame: str
+    position: np.ndarray
+    quaternion: np.ndarray
+
+    @property
+    def finite(self) -> bool:
+        """Whether every number is finite."""
+        return bool(np.isfinite(self.position).all() and np.isfinite(self.quaternion).all())
+
+    @property
+    def unit(self) -> bool:
+        """Whether the quaternion is a rotation."""
+        return abs(float(np.linalg.norm(self.quaternion)) - 1.0) <= UNIT_TOLERANCE
+
+
+@dataclass(frozen=True, eq=False)
+class Action:
+    """A lead that applies at `stamp`, computed from the observation at `observation_stamp`, and who sent it."""
+
+    stamp: int
+    observation_stamp: int
+    frame: str
+    tool_frame: str
+    commander_id: str
+    chunk_id: int
+    index: int
+    lead: Lead
+
+    @property
+    def key(self) -> tuple[int, int, str, int, int]:
+        """What makes two receptions the same action."""
+        return self.stamp, self.observation_stamp, self.commander_id, self.chunk_id, self.index
+
+
+@dataclass(frozen=True, eq=False)
+class Command:
+    """What the arm is told: target pose in the base frame and gripper opening (0 closed .. 1 open), valid at `stamp`.
+
+    An opening of None leaves the gripper alone.
+    """
+
+    stamp: int
+    position: np.ndarray
+    quaternion: np.ndarray
+    opening: float | None

@@ -12,9 +12,9 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Mapping
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -78,7 +78,9 @@ def load_bundle(path: str | Path) -> Bundle:
         codec = make_codec(manifest.program.action_codec, manifest.chunk_length, manifest.codec, arrays)
         for word, token in manifest.words.token_ids.items():
             if style.answer_id(word) != token:
-                raise ValueError(f"expected token id {token} for {word!r}, found {style.answer_id(word)} in tokenizer.json; {MEND}")
+                raise ValueError(
+                    f"expected token id {token} for {word!r}, found {style.answer_id(word)} in tokenizer.json; {MEND}"
+                )
     except ValueError as error:
         raise BundleError(f"bundle {folder}: {error}") from error
     return Bundle(folder, manifest, tokenizer, style, codec)
@@ -107,7 +109,9 @@ def read_manifest(folder: Path) -> Manifest:
 def _check_files(folder: Path, manifest: Manifest) -> None:
     for name in manifest.required_files:
         if name not in manifest.files:
-            raise BundleError(f"bundle {folder}: expected a checksum of {name} in {MANIFEST}, found none; export the bundle again")
+            raise BundleError(
+                f"bundle {folder}: expected a checksum of {name} in {MANIFEST}, found none; export the bundle again"
+            )
     for name, record in manifest.files.items():
         if Path(name).name != name:
             raise BundleError(f"bundle {folder}: expected plain file names, found {name!r}; {MEND}")
@@ -116,10 +120,14 @@ def _check_files(folder: Path, manifest: Manifest) -> None:
             raise BundleError(f"bundle {folder}: expected the file {name}, found none; {MEND}")
         size = place.stat().st_size
         if size != record.bytes:
-            raise BundleError(f"bundle {folder}: expected {record.bytes} bytes in {name}, found {size} (truncated or changed); {MEND}")
+            raise BundleError(
+                f"bundle {folder}: expected {record.bytes} bytes in {name}, found {size} (truncated or changed); {MEND}"
+            )
         digest = sha256(place)
         if digest != record.sha256:
-            raise BundleError(f"bundle {folder}: expected sha256 {record.sha256[:12]}... of {name}, found {digest[:12]}... (changed); {MEND}")
+            raise BundleError(
+                f"bundle {folder}: expected sha256 {record.sha256[:12]}... of {name}, found {digest[:12]}... (changed); {MEND}"
+            )
 
 
 def _arrays(place: Path) -> dict[str, np.ndarray]:
@@ -151,7 +159,9 @@ def write_bundle(path: str | Path, manifest: Manifest, files: Mapping[str, bytes
     target = Path(path)
     missing = [name for name in manifest.required_files if name not in files]
     if missing:
-        raise BundleError(f"bundle {target}: expected the files {', '.join(manifest.required_files)}, missing {', '.join(missing)}")
+        raise BundleError(
+            f"bundle {target}: expected the files {', '.join(manifest.required_files)}, missing {', '.join(missing)}"
+        )
     temporary: Path | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -204,11 +214,15 @@ def find_bundle(name_or_path: str | Path) -> Path:
     if os.sep in text or text.startswith("."):
         if (Path(text) / MANIFEST).is_file():
             return Path(text).resolve()
-        raise BundleError(f"bundle: expected a folder with {MANIFEST}, found none at {text}; give a bundle's name or folder")
+        raise BundleError(
+            f"bundle: expected a folder with {MANIFEST}, found none at {text}; give a bundle's name or folder"
+        )
     names: list[str] = []
     for folder in bundle_folders():
         if text and (folder / text / MANIFEST).is_file():
             return folder / text
         names += [place.parent.name for place in sorted(folder.glob(f"*/{MANIFEST}"))]
     known = ", ".join(dict.fromkeys(names)) or "none installed"
-    raise BundleError(f"bundle: expected a folder or a name among: {known}; found {text!r}; give one of these, or train and export one")
+    raise BundleError(
+        f"bundle: expected a folder or a name among: {known}; found {text!r}; give one of these, or train and export one"
+    )

@@ -51,7 +51,11 @@ class ImageGeometry:
 
     def check_source(self, width: int, height: int) -> None:
         """Raises ValueError when a camera's image of this size (px) would be stretched or enlarged."""
-        if abs(width / max(height, 1) * self.height / self.width - 1.0) > 0.02 or width < self.width or height < self.height:
+        if (
+            abs(width / max(height, 1) * self.height / self.width - 1.0) > 0.02
+            or width < self.width
+            or height < self.height
+        ):
             raise ValueError(
                 f"image: expected at least {self.width}x{self.height} px of that aspect ratio, found {width}x{height}; "
                 "set the camera's resolution or crop its image"
@@ -74,5 +78,7 @@ class ImageGeometry:
             left = (image.shape[1] - columns) // 2
             image = image[top : top + rows, left : left + columns]
         if image.shape[:2] != (self.height, self.width):
-            image = cv2.resize(np.ascontiguousarray(image), (self.width, self.height), interpolation=FILTERS[self.filter])
+            image = cv2.resize(
+                np.ascontiguousarray(image), (self.width, self.height), interpolation=FILTERS[self.filter]
+            )
         return np.ascontiguousarray(image)

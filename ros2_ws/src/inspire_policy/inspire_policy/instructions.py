@@ -7,22 +7,126 @@ determiner, a handling verb or a preposition up to the next word that cannot bel
 from __future__ import annotations
 
 import re
-from typing import Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 MAX_CHARACTERS = 256
 
-_DETERMINERS = frozenset("the a an this that these those my your our its their some any another".split())
+_DETERMINERS = frozenset(
+    ["the", "a", "an", "this", "that", "these", "those", "my", "your", "our", "its", "their", "some", "any", "another"]
+)
 _VERBS = frozenset(
-    "pick place put grab grasp take lift move open close turn push pull drop set bring get stack hold carry fetch leave lay deposit"
-    " release throw transfer drag slide insert find reach collect".split()
+    [
+        "pick",
+        "place",
+        "put",
+        "grab",
+        "grasp",
+        "take",
+        "lift",
+        "move",
+        "open",
+        "close",
+        "turn",
+        "push",
+        "pull",
+        "drop",
+        "set",
+        "bring",
+        "get",
+        "stack",
+        "hold",
+        "carry",
+        "fetch",
+        "leave",
+        "lay",
+        "deposit",
+        "release",
+        "throw",
+        "transfer",
+        "drag",
+        "slide",
+        "insert",
+        "find",
+        "reach",
+        "collect",
+    ]
 )
 _PREPOSITIONS = frozenset(
-    "in into on onto to from at of over under above below inside near beside behind between by with off toward towards next".split()
+    [
+        "in",
+        "into",
+        "on",
+        "onto",
+        "to",
+        "from",
+        "at",
+        "of",
+        "over",
+        "under",
+        "above",
+        "below",
+        "inside",
+        "near",
+        "beside",
+        "behind",
+        "between",
+        "by",
+        "with",
+        "off",
+        "toward",
+        "towards",
+        "next",
+    ]
 )
 _OTHERS = frozenset(
-    "and then or it them they there here please so that while after before which is are be up down out away back again now both".split()
+    [
+        "and",
+        "then",
+        "or",
+        "it",
+        "them",
+        "they",
+        "there",
+        "here",
+        "please",
+        "so",
+        "that",
+        "while",
+        "after",
+        "before",
+        "which",
+        "is",
+        "are",
+        "be",
+        "up",
+        "down",
+        "out",
+        "away",
+        "back",
+        "again",
+        "now",
+        "both",
+    ]
 )
-_PLACES = frozenset("top bottom left right front back middle center centre side end edge corner rear inside".split())
+_PLACES = frozenset(
+    [
+        "top",
+        "bottom",
+        "left",
+        "right",
+        "front",
+        "back",
+        "middle",
+        "center",
+        "centre",
+        "side",
+        "end",
+        "edge",
+        "corner",
+        "rear",
+        "inside",
+    ]
+)
 _STOPS = _DETERMINERS | _VERBS | _PREPOSITIONS | _OTHERS
 _WORD = re.compile(r"[^\W_]+(?:['\-_][^\W_]+)*|[^\w\s]")
 
@@ -39,7 +143,9 @@ def objects_named(instruction: str, known: Iterable[str]) -> tuple[str, ...]:
         "pick up the purple dinosaur and place it in the bin" names "purple dinosaur" and "bin".
     """
     words = _WORD.findall(instruction.lower())
-    phrases = sorted({tuple(_WORD.findall(name.lower())): name.lower() for name in known}.items(), key=lambda item: -len(item[0]))
+    phrases = sorted(
+        {tuple(_WORD.findall(name.lower())): name.lower() for name in known}.items(), key=lambda item: -len(item[0])
+    )
     found: list[str] = []
     i = 0
     may_start = False
@@ -52,14 +158,24 @@ def objects_named(instruction: str, known: Iterable[str]) -> tuple[str, ...]:
             continue
         word = words[i]
         if word in _STOPS or not word[0].isalnum():
-            may_start = word in _DETERMINERS or word in _VERBS or word in _PREPOSITIONS or (may_start and word in ("up", "down", "out"))
+            may_start = (
+                word in _DETERMINERS
+                or word in _VERBS
+                or word in _PREPOSITIONS
+                or (may_start and word in ("up", "down", "out"))
+            )
             i += 1
             continue
         if not may_start:
             i += 1
             continue
         end = i
-        while end < len(words) and words[end] not in _STOPS and words[end][0].isalnum() and _known_at(words, end, phrases) is None:
+        while (
+            end < len(words)
+            and words[end] not in _STOPS
+            and words[end][0].isalnum()
+            and _known_at(words, end, phrases) is None
+        ):
             end += 1
         runs_into_known = end < len(words) and _known_at(words, end, phrases) is not None
         if not runs_into_known and not all(w in _PLACES for w in words[i:end]):
@@ -69,7 +185,9 @@ def objects_named(instruction: str, known: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _known_at(words: Sequence[str], i: int, phrases: Sequence[tuple[tuple[str, ...], str]]) -> tuple[tuple[str, ...], str] | None:
+def _known_at(
+    words: Sequence[str], i: int, phrases: Sequence[tuple[tuple[str, ...], str]]
+) -> tuple[tuple[str, ...], str] | None:
     """The longest known phrase that starts at word i; `phrases` is sorted by falling length."""
     for phrase in phrases:
         if phrase[0] and tuple(words[i : i + len(phrase[0])]) == phrase[0]:
@@ -81,9 +199,13 @@ def checked_instruction(instruction: str, max_characters: int = MAX_CHARACTERS) 
     """The instruction with white space collapsed. Raises ValueError when it is empty or too long."""
     text = " ".join(instruction.split())
     if not text:
-        raise ValueError('instruction: expected text such as "pick up the milk and place it in the bin", found an empty one')
+        raise ValueError(
+            'instruction: expected text such as "pick up the milk and place it in the bin", found an empty one'
+        )
     if len(instruction) > max_characters:
-        raise ValueError(f"instruction: expected at most {max_characters} characters, found {len(instruction)}; shorten it")
+        raise ValueError(
+            f"instruction: expected at most {max_characters} characters, found {len(instruction)}; shorten it"
+        )
     return text
 
 
@@ -94,7 +216,11 @@ def checked_objects(objects: Sequence[str], known: Sequence[str], max_questions:
         raise ValueError(f"instruction: expected it to name an object, found none; known objects: {names}")
     unknown = [name for name in objects if name not in set(known)]
     if unknown:
-        raise ValueError(f"instruction: expected objects among {names}; found {', '.join(map(repr, unknown))}; name a known object")
+        raise ValueError(
+            f"instruction: expected objects among {names}; found {', '.join(map(repr, unknown))}; name a known object"
+        )
     if len(objects) > max_questions:
-        raise ValueError(f"instruction: expected at most {max_questions} objects, found {len(objects)}: {', '.join(objects)}; name fewer")
+        raise ValueError(
+            f"instruction: expected at most {max_questions} objects, found {len(objects)}: {', '.join(objects)}; name fewer"
+        )
     return tuple(objects)

@@ -30,7 +30,9 @@ class ProgramSpec:
         for name, known in (("kind", PROGRAM_KINDS), ("sequence_style", tuple(STYLES)), ("action_codec", CODECS)):
             value = getattr(self, name)
             if value not in known:
-                raise ValueError(f"expected {name} one of {', '.join(known)}, found {value!r}; update inspire_policy or export again")
+                raise ValueError(
+                    f"expected {name} one of {', '.join(known)}, found {value!r}; update inspire_policy or export again"
+                )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +46,9 @@ class WordsSpec:
     def __post_init__(self) -> None:
         DirectionWords(self.axis_of, self.frame)
         if set(self.token_ids) != set(self.axis_of):
-            raise ValueError(f"expected a token id for each of {', '.join(self.axis_of)}, found {', '.join(self.token_ids)}")
+            raise ValueError(
+                f"expected a token id for each of {', '.join(self.axis_of)}, found {', '.join(self.token_ids)}"
+            )
 
     @property
     def vocabulary(self) -> DirectionWords:
@@ -61,7 +65,9 @@ class ProprioceptionSpec:
 
     def __post_init__(self) -> None:
         if len(self.mean) != PROPRIOCEPTION_SIZE or len(self.std) != PROPRIOCEPTION_SIZE:
-            raise ValueError(f"expected {PROPRIOCEPTION_SIZE} means and deviations, found {len(self.mean)} and {len(self.std)}")
+            raise ValueError(
+                f"expected {PROPRIOCEPTION_SIZE} means and deviations, found {len(self.mean)} and {len(self.std)}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +91,9 @@ class DecoderSpec:
 
     def __post_init__(self) -> None:
         if self.prefix_attention not in PREFIX_ATTENTION:
-            raise ValueError(f"expected prefix_attention one of {', '.join(PREFIX_ATTENTION)}, found {self.prefix_attention!r}")
+            raise ValueError(
+                f"expected prefix_attention one of {', '.join(PREFIX_ATTENTION)}, found {self.prefix_attention!r}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

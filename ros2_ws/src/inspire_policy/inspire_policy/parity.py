@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, Mapping, Sequence
+from typing import BinaryIO
 
 import numpy as np
 
@@ -86,7 +87,9 @@ def warm_up(bundle: Bundle, program: Program) -> int:
     tolerance = float(manifest.parity.get("tolerance", DEFAULT_TOLERANCE))
     samples = read_parity(str(bundle.file(PARITY_FILE)))
     for number, sample in enumerate(samples):
-        tick = program.tick(sample.images, sample.position, sample.quaternion, sample.opening, sample.instruction, sample.objects)
+        tick = program.tick(
+            sample.images, sample.position, sample.quaternion, sample.opening, sample.instruction, sample.objects
+        )
         words = tuple(answer.word for answer in tick.answers)
         difference = float(np.abs(tick.rows - sample.rows).max())
         if words != sample.words or not difference <= tolerance:

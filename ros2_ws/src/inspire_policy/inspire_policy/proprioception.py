@@ -24,7 +24,9 @@ def proprioception_vector(position: np.ndarray, quaternion_xyzw: np.ndarray, ope
     position = np.asarray(position, dtype=np.float64)
     quaternion = np.asarray(quaternion_xyzw, dtype=np.float64)
     if position.shape != (3,) or quaternion.shape != (4,):
-        raise ValueError(f"pose: expected position (3,) and quaternion (4,), found {position.shape} and {quaternion.shape}")
+        raise ValueError(
+            f"pose: expected position (3,) and quaternion (4,), found {position.shape} and {quaternion.shape}"
+        )
     if not (np.isfinite(position).all() and np.isfinite(quaternion).all() and np.isfinite(opening)):
         raise ValueError(f"pose: expected finite numbers, found {position}, {quaternion}, opening {opening}")
     norm = float(np.linalg.norm(quaternion))

@@ -14,8 +14,9 @@ Position ids count from 0 without gaps. The logits of row i predict row i + 1.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -105,7 +106,9 @@ class CompactSequence:
         prefix_attention: str = "bidirectional",
     ) -> None:
         if prefix_attention not in PREFIX_ATTENTION:
-            raise ValueError(f"prefix attention: expected one of {', '.join(PREFIX_ATTENTION)}, found {prefix_attention!r}")
+            raise ValueError(
+                f"prefix attention: expected one of {', '.join(PREFIX_ATTENTION)}, found {prefix_attention!r}"
+            )
         self.tokenizer = tokenizer
         self.perception_tokens = perception_tokens
         self.prefix_attention = prefix_attention
@@ -141,7 +144,9 @@ STYLES = {CompactSequence.kind: CompactSequence}
 def make_style(kind: str, tokenizer: TextTokenizer, *, perception_tokens: int, prefix_attention: str) -> SequenceStyle:
     """The style of a manifest. Raises ValueError on an unknown kind."""
     if kind not in STYLES:
-        raise ValueError(f"sequence style: expected one of {', '.join(STYLES)}, found {kind!r}; update inspire_policy or export again")
+        raise ValueError(
+            f"sequence style: expected one of {', '.join(STYLES)}, found {kind!r}; update inspire_policy or export again"
+        )
     return STYLES[kind](tokenizer, perception_tokens=perception_tokens, prefix_attention=prefix_attention)
 
 

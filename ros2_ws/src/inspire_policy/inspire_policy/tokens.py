@@ -6,7 +6,8 @@ them apart ("<act>" becomes "<", "act", ">"), so no instruction can smuggle one 
 
 from __future__ import annotations
 
-from typing import Iterable, Protocol, Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
@@ -17,7 +18,7 @@ PAD, UNKNOWN, BEGIN, SEPARATOR, ACT = "<pad>", "<unk>", "<bos>", "<sep>", "<act>
 class TextTokenizer(Protocol):
     """The part of `tokenizers.Tokenizer` that is used here."""
 
-    def encode(self, sequence: str, *, add_special_tokens: bool = True): ...
+    def encode(self, sequence: str, *, add_special_tokens: bool = True) -> Any: ...
 
     def token_to_id(self, token: str) -> int | None: ...
 
@@ -65,7 +66,9 @@ def token_id(tokenizer: TextTokenizer, token: str) -> int:
     """Id of a token that must exist. Raises ValueError."""
     found = tokenizer.token_to_id(token)
     if found is None:
-        raise ValueError(f"tokenizer: expected the token {token!r}, found none; export the bundle again with its own tokenizer")
+        raise ValueError(
+            f"tokenizer: expected the token {token!r}, found none; export the bundle again with its own tokenizer"
+        )
     return found
 
 

@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import tiny_bundle  # noqa: E402
+import tiny_bundle
 
 
 @pytest.fixture(scope="session")
@@ -24,4 +24,9 @@ def observation() -> dict:
     """Arguments of `tick` except instruction and objects."""
     random = np.random.default_rng(7)
     images = {camera: random.integers(0, 256, (32, 32, 3), dtype=np.uint8) for camera in tiny_bundle.CAMERAS}
-    return {"images": images, "position": np.array([0.4, 0.1, 0.3]), "quaternion": np.array([1.0, 0.0, 0.0, 0.0]), "opening": 0.5}
+    return {
+        "images": images,
+        "position": np.array([0.4, 0.1, 0.3]),
+        "quaternion": np.array([1.0, 0.0, 0.0, 0.0]),
+        "opening": 0.5,
+    }

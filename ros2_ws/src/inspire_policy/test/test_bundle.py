@@ -146,7 +146,9 @@ def test_parity_sample_is_checked_on_the_engine(tiny, tmp_path, observation):
     objects = ("milk", "bin")
     tick = program.tick(**observation, instruction=tiny_bundle.INSTRUCTION, objects=objects)
     words = tuple(answer.word for answer in tick.answers)
-    good = ParitySample(**observation, instruction=tiny_bundle.INSTRUCTION, objects=objects, words=words, rows=tick.rows)
+    good = ParitySample(
+        **observation, instruction=tiny_bundle.INSTRUCTION, objects=objects, words=words, rows=tick.rows
+    )
     bad = dataclasses.replace(good, rows=tick.rows + np.float32(0.01))
     for sample, fits in ((good, True), (bad, False)):
         path = tiny_bundle.make_tiny_bundle(tmp_path / f"parity_{fits}", extra={"parity.npz": parity_bytes([sample])})

@@ -56,8 +56,12 @@ def full_recomputation(bundle, engine, observation, answers):
     sequence = training_sequence(bundle.style, tiny_bundle.INSTRUCTION, answers, queries=bundle.codec.queries)
     batch = collate([sequence], manifest.decoder.prefix_attention)
     inputs = {f"image_{name}": g.apply(observation["images"][name])[None] for name, g in manifest.cameras.items()}
-    inputs["proprioception"] = proprioception_vector(observation["position"], observation["quaternion"], observation["opening"])[None]
-    inputs["instruction_ids"] = padded_instruction_ids(bundle.tokenizer, tiny_bundle.INSTRUCTION, manifest.perception.text_length)[None]
+    inputs["proprioception"] = proprioception_vector(
+        observation["position"], observation["quaternion"], observation["opening"]
+    )[None]
+    inputs["instruction_ids"] = padded_instruction_ids(
+        bundle.tokenizer, tiny_bundle.INSTRUCTION, manifest.perception.text_length
+    )[None]
     rows = batch.token_ids.shape[1]
     embeddings = np.zeros((1, rows, manifest.perception.width), dtype=np.float32)
     embeddings[:, : sequence.perception_rows] = engine.run("perception", inputs)["embeddings"]
@@ -97,24 +101,43 @@ def test_cache_reuse_equals_full_recomputation(tiny, observation):
 
 
 def test_same_observation_same_bits(tiny, observation):
-    ticks = [start(tiny)[2].tick(**observation, instruction=tiny_bundle.INSTRUCTION, objects=("milk", "bin")) for _ in range(2)]
+    ticks = [
+        start(tiny)[2].tick(**observation, instruction=tiny_bundle.INSTRUCTION, objects=("milk", "bin"))
+        for _ in range(2)
+    ]
     assert ticks[0].rows.tobytes() == ticks[1].rows.tobytes()
-    assert [a.probabilities.tobytes() for a in ticks[0].answers] == [a.probabilities.tobytes() for a in ticks[1].answers]
+    assert [a.probabilities.tobytes() for a in ticks[0].answers] == [
+        a.probabilities.tobytes() for a in ticks[1].answers
+    ]
 
 
 def test_every_image_pose_and_word_matters(tiny, observation):
     _, _, program = start(tiny)
     rows = program.tick(**observation, instruction=tiny_bundle.INSTRUCTION, objects=()).rows
-    for change in ({"opening": 0.9}, {"position": np.array([0.5, 0.1, 0.3])}, {"images": {**observation["images"], "wrist": np.zeros((32, 32, 3), np.uint8)}}):
-        assert np.abs(program.tick(**{**observation, **change}, instruction=tiny_bundle.INSTRUCTION, objects=()).rows - rows).max() > 1e-4
-    assert np.abs(program.tick(**observation, instruction="place the bread in the bin", objects=()).rows - rows).max() > 1e-4
+    for change in (
+        {"opening": 0.9},
+        {"position": np.array([0.5, 0.1, 0.3])},
+        {"images": {**observation["images"], "wrist": np.zeros((32, 32, 3), np.uint8)}},
+    ):
+        assert (
+            np.abs(
+                program.tick(**{**observation, **change}, instruction=tiny_bundle.INSTRUCTION, objects=()).rows - rows
+            ).max()
+            > 1e-4
+        )
+    assert (
+        np.abs(program.tick(**observation, instruction="place the bread in the bin", objects=()).rows - rows).max()
+        > 1e-4
+    )
 
 
 def test_forced_answer_changes_the_chunk_and_keeps_the_probabilities(tiny, observation):
     _, _, program = start(tiny)
     free = program.tick(**observation, instruction=tiny_bundle.INSTRUCTION, objects=("milk", "bin"))
     other = next(word for word in ("up", "down") if word != free.answers[0].word)
-    forced = program.tick(**observation, instruction=tiny_bundle.INSTRUCTION, objects=("milk", "bin"), forced={"milk": other})
+    forced = program.tick(
+        **observation, instruction=tiny_bundle.INSTRUCTION, objects=("milk", "bin"), forced={"milk": other}
+    )
     assert forced.answers[0].word == other and forced.answers[0].forced and not forced.answers[1].forced
     np.testing.assert_array_equal(forced.answers[0].probabilities, free.answers[0].probabilities)
     assert np.abs(forced.rows - free.rows).max() > 1e-5
@@ -160,4 +183,6 @@ def test_too_long_is_refused_before_the_first_tick(tiny, observation):
     with pytest.raises(ValueError, match="at most 30 tokens"):
         short.check(tiny_bundle.INSTRUCTION, ("milk", "bin"))
     with pytest.raises(ValueError, match="expected cameras agentview, wrist, found wrist"):
-        program.tick(**{**observation, "images": {"wrist": observation["images"]["wrist"]}}, instruction="milk", objects=())
+        program.tick(
+            **{**observation, "images": {"wrist": observation["images"]["wrist"]}}, instruction="milk", objects=()
+        )

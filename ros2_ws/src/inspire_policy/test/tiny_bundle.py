@@ -87,7 +87,10 @@ def _decoder(vocabulary: int) -> bytes:
     heads = g.shape(1, -1, HEADS, HEAD_DIM)
     for layer in range(LAYERS):
         index = g.constant(np.int64(layer))
-        q, k, v = (g.op("Transpose", g.op("Reshape", g.op("MatMul", x, g.weight(WIDTH, WIDTH)), heads), perm=[0, 2, 1, 3]) for _ in "qkv")
+        q, k, v = (
+            g.op("Transpose", g.op("Reshape", g.op("MatMul", x, g.weight(WIDTH, WIDTH)), heads), perm=[0, 2, 1, 3])
+            for _ in "qkv"
+        )
         all_k = g.op("Concat", g.op("Gather", "past_keys", index, axis=0), k, axis=2)
         all_v = g.op("Concat", g.op("Gather", "past_values", index, axis=0), v, axis=2)
         scores = g.op("MatMul", q, g.op("Transpose", all_k, perm=[0, 1, 3, 2]))
@@ -112,7 +115,9 @@ def _decoder(vocabulary: int) -> bytes:
         "past_keys": (TensorProto.FLOAT, cache),
         "past_values": (TensorProto.FLOAT, cache),
     }
-    return g.save(inputs, {"logits": [1, "T", vocabulary], "hidden": [1, "T", WIDTH], "new_keys": new, "new_values": new})
+    return g.save(
+        inputs, {"logits": [1, "T", vocabulary], "hidden": [1, "T", WIDTH], "new_keys": new, "new_values": new}
+    )
 
 
 def _head() -> bytes:
@@ -135,7 +140,9 @@ def vq_arrays(quantizers: int = 3, codes: int = 16, width: int = 12) -> dict[str
     return {name: array.astype(np.float32) for name, array in arrays.items()}
 
 
-def make_tiny_bundle(path: Path, *, codec: str = "continuous", questions: bool = True, extra: dict[str, bytes] | None = None) -> Path:
+def make_tiny_bundle(
+    path: Path, *, codec: str = "continuous", questions: bool = True, extra: dict[str, bytes] | None = None
+) -> Path:
     """Write the bundle "tiny" for the body "tabletop" to `path` and return it."""
     arrays = vq_arrays() if codec == "residual_vq" else {}
     settings = {"bins": 32} if codec == "bins" else {}
@@ -143,7 +150,11 @@ def make_tiny_bundle(path: Path, *, codec: str = "continuous", questions: bool =
     texts = [INSTRUCTION, *OBJECTS, question("milk")]
     tokenizer = build_tokenizer(texts, REP103.words, made.queries, made.code_values)
     vocabulary = tokenizer.get_vocab_size()
-    files = {"tokenizer.json": tokenizer.to_str().encode(), "perception.onnx": _perception(vocabulary), "decoder.onnx": _decoder(vocabulary)}
+    files = {
+        "tokenizer.json": tokenizer.to_str().encode(),
+        "perception.onnx": _perception(vocabulary),
+        "decoder.onnx": _decoder(vocabulary),
+    }
     if made.queries:
         files["head.onnx"] = _head()
     if arrays:
@@ -159,7 +170,11 @@ def make_tiny_bundle(path: Path, *, codec: str = "continuous", questions: bool =
         chunk_length=CHUNK,
         horizon=4,
         questions=questions,
-        words=WordsSpec(axis_of=dict(REP103.axis_of), frame=REP103.frame, token_ids={w: token_id(tokenizer, w) for w in REP103.words}),
+        words=WordsSpec(
+            axis_of=dict(REP103.axis_of),
+            frame=REP103.frame,
+            token_ids={w: token_id(tokenizer, w) for w in REP103.words},
+        ),
         known_objects=OBJECTS,
         cameras={camera: ImageGeometry(SIDE, SIDE) for camera in CAMERAS},
         perception=PerceptionSpec(tokens=TOKENS, width=WIDTH, text_length=TEXT),

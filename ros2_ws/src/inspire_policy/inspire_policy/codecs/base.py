@@ -5,7 +5,8 @@ A row is seven numbers: six in [-1, 1] on the action contract's scale, then the 
 
 from __future__ import annotations
 
-from typing import Protocol, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,9 @@ from inspire_policy.codecs.residual_vq import ResidualVQCodec
 CODECS = (ContinuousCodec.kind, BinsCodec.kind, ResidualVQCodec.kind)
 
 
-def make_codec(kind: str, chunk_length: int, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> ActionCodec:
+def make_codec(
+    kind: str, chunk_length: int, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> ActionCodec:
     """The codec `kind` with the manifest's `codec` settings ({"bins": 256} for bins) and the arrays of codec.npz. Raises ValueError."""
     if kind == ContinuousCodec.kind:
         return ContinuousCodec(chunk_length)
@@ -22,4 +25,6 @@ def make_codec(kind: str, chunk_length: int, settings: Mapping[str, Any], arrays
         return BinsCodec(chunk_length, int(settings.get("bins", 256)))
     if kind == ResidualVQCodec.kind:
         return ResidualVQCodec(chunk_length, arrays)
-    raise ValueError(f"action codec: expected one of {', '.join(CODECS)}, found {kind!r}; update inspire_policy or export the bundle again")
+    raise ValueError(
+        f"action codec: expected one of {', '.join(CODECS)}, found {kind!r}; update inspire_policy or export the bundle again"
+    )

@@ -7,7 +7,7 @@ flattened row by row, with the gripper opening stretched to [-1, 1].
 
 from __future__ import annotations
 
-from typing import Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -23,7 +23,9 @@ class ResidualVQCodec:
 
     def __init__(self, chunk_length: int, arrays: Mapping[str, np.ndarray]) -> None:
         if "codebooks" not in arrays or arrays["codebooks"].ndim != 3:
-            raise ValueError("residual VQ: expected codebooks of shape (quantizers, codes, width) in codec.npz; export the bundle again")
+            raise ValueError(
+                "residual VQ: expected codebooks of shape (quantizers, codes, width) in codec.npz; export the bundle again"
+            )
         self.chunk_length = chunk_length
         self._codebooks = np.asarray(arrays["codebooks"], dtype=np.float32)
         self.codes, self.code_values, width = self._codebooks.shape
@@ -49,15 +51,19 @@ class ResidualVQCodec:
         return checked_rows(rows_from_symmetric(values), self.chunk_length).astype(np.float32)
 
 
-def _layers(arrays: Mapping[str, np.ndarray], name: str, inputs: int, outputs: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    layers = []
+def _layers(
+    arrays: Mapping[str, np.ndarray], name: str, inputs: int, outputs: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    layers: list[tuple[np.ndarray, np.ndarray]] = []
     while f"{name}_weight_{len(layers)}" in arrays:
         index = len(layers)
         weight = np.asarray(arrays[f"{name}_weight_{index}"], dtype=np.float32)
         layers.append((weight, np.asarray(arrays[f"{name}_bias_{index}"], dtype=np.float32)))
     if not layers or layers[0][0].shape[1] != inputs or layers[-1][0].shape[0] != outputs:
         found = [weight.shape for weight, _ in layers]
-        raise ValueError(f"residual VQ: expected an {name} from {inputs} to {outputs} numbers, found layers {found}; export the bundle again")
+        raise ValueError(
+            f"residual VQ: expected an {name} from {inputs} to {outputs} numbers, found layers {found}; export the bundle again"
+        )
     return layers
 
 

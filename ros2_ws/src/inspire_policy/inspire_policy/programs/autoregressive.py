@@ -7,7 +7,7 @@ K questions and the continuous codec so take K + 1 decoder passes. Action codes 
 from __future__ import annotations
 
 import time
-from typing import Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -38,7 +38,11 @@ class AutoregressiveProgram:
     def check(self, instruction: str, objects: tuple[str, ...]) -> None:
         """Raises ValueError when the instruction or the whole sequence is longer than the graphs allow."""
         padded_instruction_ids(self._tokenizer, instruction, self._manifest.perception.text_length)
-        rows = len(self._style.prefix_ids(instruction)) + len(self._style.action_ids(self._codec.queries)) + self._codec.codes
+        rows = (
+            len(self._style.prefix_ids(instruction))
+            + len(self._style.action_ids(self._codec.queries))
+            + self._codec.codes
+        )
         rows += sum(len(self._style.question_ids(name)) + 1 for name in objects)
         if rows > self._manifest.decoder.cache_length:
             raise ValueError(
@@ -77,7 +81,9 @@ class AutoregressiveProgram:
         given: np.ndarray | None = embeddings
         answers = []
         for name in objects if self._manifest.questions else ():
-            logits, _ = self._decoder.feed(np.concatenate([pending, self._style.question_ids(name)]), given, bidirectional=both_ways)
+            logits, _ = self._decoder.feed(
+                np.concatenate([pending, self._style.question_ids(name)]), given, bidirectional=both_ways
+            )
             answer = self._answer(name, logits[-1], forced or {})
             answers.append(answer)
             pending = np.array([self._style.answer_id(answer.word)], dtype=np.int64)
@@ -96,16 +102,25 @@ class AutoregressiveProgram:
         )
 
     def _perceive(
-        self, images: Mapping[str, np.ndarray], position: np.ndarray, quaternion: np.ndarray, opening: float, instruction: str
+        self,
+        images: Mapping[str, np.ndarray],
+        position: np.ndarray,
+        quaternion: np.ndarray,
+        opening: float,
+        instruction: str,
     ) -> np.ndarray:
         """Embeddings, float32 (N, width)."""
         inputs: dict[str, np.ndarray] = {}
         for camera, geometry in self._manifest.cameras.items():
             if camera not in images:
-                raise ValueError(f"images: expected cameras {', '.join(self._manifest.cameras)}, found {', '.join(images) or 'none'}")
+                raise ValueError(
+                    f"images: expected cameras {', '.join(self._manifest.cameras)}, found {', '.join(images) or 'none'}"
+                )
             inputs[f"image_{camera}"] = geometry.apply(images[camera])[None]
         inputs["proprioception"] = proprioception_vector(position, quaternion, opening)[None]
-        inputs["instruction_ids"] = padded_instruction_ids(self._tokenizer, instruction, self._manifest.perception.text_length)[None]
+        inputs["instruction_ids"] = padded_instruction_ids(
+            self._tokenizer, instruction, self._manifest.perception.text_length
+        )[None]
         return self._engine.run("perception", inputs)["embeddings"][0]
 
     def _answer(self, name: str, logits: np.ndarray, forced: Mapping[str, str]) -> Answer:

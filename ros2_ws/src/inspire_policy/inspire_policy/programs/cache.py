@@ -42,7 +42,9 @@ class CachedDecoder:
         """
         rows = len(token_ids)
         if self.filled + rows > self._length:
-            raise ValueError(f"sequence: expected at most {self._length} tokens, found {self.filled + rows}; shorten the instruction")
+            raise ValueError(
+                f"sequence: expected at most {self._length} tokens, found {self.filled + rows}; shorten the instruction"
+            )
         given = np.zeros((1, rows, self._width), dtype=np.float32)
         use = np.zeros((1, rows, 1), dtype=np.float32)
         if embeddings is not None:

@@ -1,0 +1,76 @@
+"""A bundle made ready to think: loaded, matched with the body, its engine warm and its parity checked. No ROS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from inspire_policy.bundle import Bundle, find_bundle, load_bundle
+from inspire_policy.engines.protocol import make_engine
+from inspire_policy.execution import MAX_GAP_PERIODS, ChunkExecutor
+from inspire_policy.instructions import checked_instruction, checked_objects, objects_named
+from inspire_policy.observations import PolicyObservation
+from inspire_policy.parity import warm_up
+from inspire_policy.programs.base import Program, Tick, graph_files, make_program
+
+REALTIME_GAP_PERIODS = 3.5  # two lost camera images in a row; a simulator's reset and a paused robot are longer
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one inference needs: an observation and the instruction in force."""
+
+    observation: PolicyObservation
+    instruction: str
+    objects: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Brain:
+    """A bundle with its running program. `parity_samples`: how many were compared at the start, 0 when the bundle has none."""
+
+    bundle: Bundle
+    program: Program
+    parity_samples: int
+
+    @classmethod
+    def load(cls, name_or_path: str, *, body: str = "", engine: str = "onnxruntime", threads: int = 1) -> Brain:
+        """Load and warm up. Raises BundleError or EngineError.
+
+        Args:
+            name_or_path: of the bundle. body: world or robot that it must have been made for, empty for any.
+            engine, threads: see `make_engine`.
+        """
+        bundle = load_bundle(find_bundle(name_or_path))
+        if body:
+            bundle.check_body(body)
+        program = make_program(bundle, make_engine(engine, graph_files(bundle), threads=threads))
+        return cls(bundle, program, warm_up(bundle, program))
+
+    def objects_of(self, instruction: str, *, ask: bool = True) -> tuple[str, tuple[str, ...]]:
+        """The instruction as the model is told it, and the objects to ask about (none with `ask` off). Raises ValueError to refuse it."""
+        manifest = self.bundle.manifest
+        text = checked_instruction(instruction, manifest.max_characters)
+        objects = checked_objects(
+            objects_named(text, manifest.known_objects), manifest.known_objects, manifest.max_questions
+        )
+        asked = objects if ask and manifest.questions else ()
+        self.program.check(text, asked)
+        return text, asked
+
+    def executor(self, *, horizon: int, lockstep: bool) -> ChunkExecutor:
+        """A chunk executor for this bundle; `horizon` 0 takes the manifest's. Raises ValueError on one longer than the chunk."""
+        manifest = self.bundle.manifest
+        return ChunkExecutor(
+            contract=manifest.contract,
+            chunk_length=manifest.chunk_length,
+            horizon=horizon or manifest.horizon,
+            lockstep=lockstep,
+            max_gap_periods=MAX_GAP_PERIODS if lockstep else REALTIME_GAP_PERIODS,
+        )
+
+    def think(self, job: Job) -> Tick:
+        """One inference."""
+        seen = job.observation
+        return self.program.tick(
+            seen.images, seen.position, seen.quaternion, seen.opening, job.instruction, job.objects
+        )

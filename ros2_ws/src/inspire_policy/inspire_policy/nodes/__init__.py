@@ -1,0 +1,1 @@
+"""ROS nodes of the policy; they translate messages and hold no arithmetic."""

@@ -1,0 +1,88 @@
+"""Question and answers drawn on the camera images, for people: the overlay topic and the video of an episode."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from inspire_policy.directions import question
+
+CAMERA_SIDE = 320  # px, height of each camera in the picture
+LINE = 24
+ROW = 58
+_BACKGROUND, _TEXT, _DIM, _BAR, _CHOSEN = (24, 24, 28), (235, 235, 235), (150, 150, 150), (70, 90, 130), (80, 200, 120)
+
+
+class AnswerLike(Protocol):
+    """An answer of the program or of a DirectionAnswer message."""
+
+    @property
+    def object(self) -> str: ...
+    @property
+    def word(self) -> str: ...
+    @property
+    def probabilities(self) -> Sequence[float] | np.ndarray: ...
+
+
+def draw_overlay(
+    images: Mapping[str, np.ndarray],
+    instruction: str,
+    words: Sequence[str],
+    answers: Sequence[AnswerLike],
+    *,
+    rows: int | None = None,
+) -> np.ndarray:
+    """The cameras side by side, the instruction above, below each question its answer and a bar per word.
+
+    Args:
+        images: camera -> RGB uint8 (H, W, 3), any sizes.
+        words: the vocabulary, in the order of the probabilities.
+        answers: in order of mention; empty probabilities draw the word alone.
+        rows: number of answer rows to leave room for (a video needs one size), default as many as there are answers.
+
+    Returns:
+        RGB uint8 (height, width, 3), both even.
+    """
+    views = []
+    for name, image in images.items():
+        width = max(2, round(image.shape[1] * CAMERA_SIDE / image.shape[0] / 2) * 2)
+        view = cv2.resize(np.ascontiguousarray(image), (width, CAMERA_SIDE), interpolation=cv2.INTER_CUBIC)
+        _write(view, name, (8, CAMERA_SIDE - 10), _TEXT, 0.45)
+        views.append(view)
+    cameras = np.concatenate(views, axis=1)
+    width = cameras.shape[1]
+    count = len(answers) if rows is None else rows
+    picture = np.full((LINE + CAMERA_SIDE + ROW * count, width, 3), _BACKGROUND, dtype=np.uint8)
+    _write(picture, instruction or "no instruction", (8, 17), _TEXT if instruction else _DIM, 0.5)
+    picture[LINE : LINE + CAMERA_SIDE] = cameras
+    for i, answer in enumerate(answers[:count]):
+        _draw_answer(picture[LINE + CAMERA_SIDE + i * ROW :][:ROW], words, answer)
+    return picture
+
+
+def _draw_answer(area: np.ndarray, words: Sequence[str], answer: AnswerLike) -> None:
+    width = area.shape[1]
+    _write(area, question(answer.object), (8, 18), _DIM, 0.45)
+    (size, _), _ = cv2.getTextSize(answer.word, cv2.FONT_HERSHEY_SIMPLEX, 0.6, 2)
+    cv2.putText(area, answer.word, (width - size - 10, 19), cv2.FONT_HERSHEY_SIMPLEX, 0.6, _CHOSEN, 2, cv2.LINE_AA)
+    probabilities = np.asarray(answer.probabilities, dtype=float)
+    cell = (width - 8) / max(len(words), 1)
+    for i, word in enumerate(words):
+        left, right = round(8 + i * cell), round(8 + (i + 1) * cell) - 8
+        colour = _CHOSEN if word == answer.word else _BAR
+        if len(probabilities) == len(words):
+            filled = left + round((right - left) * float(np.clip(probabilities[i], 0.0, 1.0)))
+            cv2.rectangle(area, (left, 28), (right, 36), (45, 45, 50), -1)
+            if filled > left:
+                cv2.rectangle(area, (left, 28), (filled, 36), colour, -1)
+        _write(area, word, (left, 51), _TEXT if word == answer.word else _DIM, 0.42)
+
+
+def _write(image: np.ndarray, text: str, place: tuple[int, int], colour: tuple[int, int, int], scale: float) -> None:
+    printable = text.encode("ascii", "replace").decode()  # OpenCV's fonts hold ASCII only
+    shadow = (place[0] + 1, place[1] + 1)
+    cv2.putText(image, printable, shadow, cv2.FONT_HERSHEY_SIMPLEX, scale, (0, 0, 0), 1, cv2.LINE_AA)
+    cv2.putText(image, printable, place, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, 1, cv2.LINE_AA)

@@ -27,7 +27,7 @@ class VisionConfig:
         grid: side of the grid of tokens. keypoints: spatial-softmax keypoints. text_width: of the instruction embedding.
     """
 
-    channels: tuple[int, ...] = (48, 48, 96, 160)
+    channels: tuple[int, ...] = (40, 40, 80, 128)
     grid: int = 4
     keypoints: int = 32
     text_width: int = 64
@@ -41,7 +41,7 @@ class BackboneConfig:
     layers: int = 4
     heads: int = 6
     kv_heads: int = 2
-    feed_forward: int = 512
+    feed_forward: int = 384
 
     @property
     def head_dim(self) -> int:

@@ -15,11 +15,11 @@ class TrainSettings:
     """
 
     data: tuple[Path, ...]
-    """HDF5 files of demonstrations and DAgger rounds."""
+    """HDF5 files, or folders of them, of demonstrations and DAgger rounds."""
     out: Path
     """Folder of the run: checkpoints, TensorBoard curves."""
     weights: tuple[float, ...] = ()
-    """How often a frame of each file is drawn, relative to the others; 1 each when empty."""
+    """How often a frame of each entry of `data` is drawn, relative to the others; 1 each when empty."""
     preset: str = "tabletop"
     questions: Literal["inspire", "none"] = "inspire"
     """Ask the directions before the action, or not (the baseline)."""

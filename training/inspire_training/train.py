@@ -38,7 +38,7 @@ def train(settings: TrainSettings) -> Path:
     start = load_checkpoint(settings.out) if settings.resume else starting_point(settings, stores)
     resumed = torch.load(find_checkpoint(settings.out) / "resume.pt", weights_only=True) if settings.resume else None
     sampler = FrameSampler(
-        stores, settings.weights or [1.0] * len(stores), start.config, start.style(), start.codec(), start.tokenizer, start.words
+        stores, [weight for _, weight in _files(settings)], start.config, start.style(), start.codec(), start.tokenizer, start.words
     )
     average = start.model
     network = copy.deepcopy(average)
@@ -176,11 +176,22 @@ def _open_all(settings: TrainSettings, accelerator: Accelerator) -> list[FrameSt
     """The frames of all files; the main process builds them, the others wait and map the same memory."""
     from inspire_training.model.presets import PRESETS
 
-    if settings.weights and len(settings.weights) != len(settings.data):
-        raise ValueError(f"weights: expected one per data file ({len(settings.data)}), found {len(settings.weights)}")
     config = PRESETS[settings.preset]
     with accelerator.main_process_first():
-        return [open_frames(path, config.cameras, config.chunk_length) for path in settings.data]
+        return [open_frames(path, config.cameras, config.chunk_length) for path, _ in _files(settings)]
+
+
+def _files(settings: TrainSettings) -> list[tuple[Path, float]]:
+    """Every file of demonstrations with its weight."""
+    if settings.weights and len(settings.weights) != len(settings.data):
+        raise ValueError(f"weights: expected one per entry of data ({len(settings.data)}), found {len(settings.weights)}")
+    files = []
+    for path, weight in zip(settings.data, settings.weights or [1.0] * len(settings.data)):
+        parts = sorted(p for p in path.glob("*.hdf5")) if path.is_dir() else [path]
+        if not parts:
+            raise FileNotFoundError(f"demonstrations: expected *.hdf5 in {path}, found none; run `inspire demos --out {path}`")
+        files.extend((part, weight) for part in parts)
+    return files
 
 
 def _groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:

@@ -1,0 +1,250 @@
+"""The gate as a process, over real DDS: leases, refusals, lockstep answers, the loop in realtime and the last word."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import rclpy
+from geometry_msgs.msg import PoseStamped
+from inspire_msgs.msg import EndEffectorAction, GateStatus
+from inspire_msgs.srv import AcquireLease
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import JointState
+from std_srvs.srv import Trigger
+
+from inspire_policy.action import ActionContract, Lead
+from inspire_policy.ros import messages, qos
+
+CONTRACT = ActionContract()
+DOWN = np.array([1.0, 0.0, 0.0, 0.0])
+MS = 1_000_000
+EVERYTHING = QoSProfile(depth=1000)
+
+
+class Stand:
+    """A gate process and a test node in place of commander, body and operator."""
+
+    def __init__(self, *parameters: str) -> None:
+        self.domain = random.randrange(10, 100)
+        environment = os.environ | {
+            "ROS_DOMAIN_ID": str(self.domain),
+            "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+            "OMP_NUM_THREADS": "1",
+        }
+        os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+        arguments = [part for parameter in parameters for part in ("-p", parameter)]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "inspire_arm.nodes.arm_gate", "--ros-args", *arguments],
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.context = Context()
+        rclpy.init(context=self.context, domain_id=self.domain)
+        self.node = rclpy.create_node("stand", context=self.context)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+        self.targets: list[PoseStamped] = []
+        self.openings: list[float] = []
+        self.statuses: list[GateStatus] = []
+        node = self.node
+        node.create_subscription(PoseStamped, "arm/target_pose", self.targets.append, EVERYTHING)
+        node.create_subscription(
+            JointState, "arm/gripper_target", lambda m: self.openings.append(messages.gripper_opening(m)), EVERYTHING
+        )
+        node.create_subscription(GateStatus, "arm/status", self.statuses.append, qos.LATCHED)
+        self.poses = node.create_publisher(PoseStamped, "arm/state_pose", qos.STATE)
+        self.actions = node.create_publisher(EndEffectorAction, "inspire/action", qos.COMMAND)
+        self.lease = node.create_client(AcquireLease, "arm/acquire")
+        self.wait(lambda: self.statuses and self.poses.get_subscription_count() and self.actions.get_subscription_count())
+        assert self.lease.wait_for_service(timeout_sec=20.0)
+
+    def wait(self, condition, seconds: float = 20.0, position=None) -> None:
+        """Spin until a condition holds, all the while with a fresh pose at `position`, if given."""
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, f"timed out; last status: {self.statuses[-1:]}"
+            if position is not None:
+                self.pose(self.now(), position)
+            self.executor.spin_once(timeout_sec=0.02)
+
+    def spin(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.executor.spin_once(timeout_sec=0.01)
+
+    def acquire(self, commander: str, release: bool = False) -> AcquireLease.Response:
+        return self.call(self.lease, AcquireLease.Request(commander_id=commander, release=release))
+
+    def trigger(self, name: str) -> Trigger.Response:
+        client = self.node.create_client(Trigger, name)
+        assert client.wait_for_service(timeout_sec=20.0)
+        return self.call(client, Trigger.Request())
+
+    def call(self, client, request):
+        future = client.call_async(request)
+        self.wait(future.done)
+        return future.result()
+
+    def pose(self, stamp: int, position=(0.5, 0.0, 0.3)) -> None:
+        self.poses.publish(messages.to_pose_stamped(np.array(position), DOWN, stamp, CONTRACT.frame))
+
+    def act(self, stamp: int, commander: str = "policy", translation=(0.01, 0.0, 0.0)) -> None:
+        lead = Lead(np.array(translation), np.zeros(3), 1.0)
+        self.actions.publish(
+            messages.to_action(lead, CONTRACT, stamp=stamp, observation_stamp=stamp, commander_id=commander)
+        )
+
+    def now(self) -> int:
+        return self.node.get_clock().now().nanoseconds
+
+    def counts(self) -> dict[str, int]:
+        return {reason.name: reason.count for reason in self.statuses[-1].counts} if self.statuses else {}
+
+    def latched(self) -> list[str]:
+        return [reason.name for reason in self.statuses[-1].latched]
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+        self.executor.shutdown()
+        self.node.destroy_node()
+        self.context.try_shutdown()
+
+
+@pytest.fixture
+def stand():
+    stands: list[Stand] = []
+
+    def start(*parameters: str) -> Stand:
+        stands.append(Stand(*parameters))
+        return stands[-1]
+
+    yield start
+    for each in stands:
+        each.close()
+
+
+def test_lockstep_lease_duplicates_and_the_last_word(stand):
+    gate = stand("mode:=lockstep", "preset:=sim")
+    t = 100_000 * MS
+    gate.pose(t)
+    gate.act(t)
+    gate.wait(lambda: gate.counts().get("no_lease", 0) == 1)
+    assert gate.targets == []
+
+    assert gate.acquire("policy").granted
+    refused = gate.acquire("expert")
+    assert not refused.granted and refused.holder == "policy"
+    gate.act(t, commander="expert")
+    gate.wait(lambda: gate.counts().get("wrong_commander", 0) == 1)
+    assert gate.targets == []
+
+    gate.act(t)
+    gate.wait(lambda: len(gate.targets) == 1 and len(gate.openings) == 1)
+    gate.act(t)
+    gate.wait(lambda: len(gate.targets) == 2 and len(gate.openings) == 2)
+    assert gate.targets[0] == gate.targets[1]
+    assert messages.stamp_ns(gate.targets[0].header.stamp) == t
+    position, quaternion = messages.pose_arrays(gate.targets[0].pose)
+    assert np.array_equal(position, np.array([0.5, 0.0, 0.3]) + [0.01, 0.0, 0.0])
+    assert np.array_equal(quaternion, DOWN)
+    assert gate.statuses[-1].state == GateStatus.MOVING and gate.statuses[-1].commander_id == "policy"
+
+    # The pose comes after the action of its stamp.
+    gate.act(t + 50 * MS)
+    gate.spin(0.2)
+    assert len(gate.targets) == 2
+    gate.pose(t + 50 * MS, (0.505, 0.0, 0.3))
+    gate.wait(lambda: len(gate.targets) == 3)
+
+    gate.process.send_signal(signal.SIGTERM)
+    gate.wait(lambda: len(gate.targets) == 4)
+    assert gate.process.wait(timeout=20) == 0
+    assert gate.targets[3].pose == gate.targets[2].pose
+
+
+def test_realtime_silence_stop_reset_and_a_second_commander(stand):
+    gate = stand("preset:=sim")
+    assert gate.acquire("policy").granted
+    for _ in range(8):
+        now = gate.now()
+        gate.pose(now)
+        gate.spin(0.01)
+        gate.act(now)
+        gate.spin(0.04)
+    sagging = (0.5, 0.0, 0.25)  # the arm sags, the hold does not
+    gate.wait(lambda: gate.statuses[-1].state == GateStatus.HOLDING, position=(0.5, 0.0, 0.3))
+    first = gate.targets[-1].pose
+    gate.wait(lambda: gate.statuses[-1].state == GateStatus.FAULT, position=sagging)
+    assert gate.latched() == ["silence"]
+    said = len(gate.targets)
+    gate.wait(lambda: len(gate.targets) >= said + 5, position=sagging)
+    assert gate.targets[-1].pose == first
+
+    assert gate.trigger("arm/reset").success
+    gate.wait(lambda: gate.latched() == [] and gate.statuses[-1].state == GateStatus.HOLDING)
+    assert gate.trigger("arm/stop").success
+    gate.wait(lambda: gate.latched() == ["operator_stop"])
+    refused = gate.acquire("policy")
+    assert not refused.granted and "operator_stop" in refused.message and "arm/reset" in refused.message
+
+    assert gate.trigger("arm/reset").success
+    second = gate.node.create_publisher(EndEffectorAction, "inspire/action", qos.COMMAND)
+    gate.wait(lambda: gate.latched() == ["second_commander"])
+    gate.node.destroy_publisher(second)
+    gate.process.send_signal(signal.SIGINT)
+    assert gate.process.wait(timeout=20) == 0
+
+
+def test_a_pose_that_is_not_finite_is_a_fault_and_the_arm_holds(stand):
+    gate = stand("mode:=lockstep", "preset:=sim")
+    t = 100_000 * MS
+    assert gate.acquire("policy").granted
+    gate.pose(t)
+    gate.act(t)
+    gate.wait(lambda: len(gate.targets) == 1)
+    gate.pose(t + 50 * MS, (0.5, float("nan"), 0.3))
+    gate.wait(lambda: gate.latched() == ["non_finite_pose"] and len(gate.targets) == 2)
+    assert gate.targets[1].pose == gate.targets[0].pose
+
+
+def test_motion_is_disabled_until_enabled(stand):
+    gate = stand()
+    refused = gate.acquire("policy")
+    assert not refused.granted and "enable_motion:=true" in refused.message
+    now = gate.now()
+    gate.pose(now)
+    gate.act(now)
+    gate.wait(lambda: gate.counts().get("motion_disabled", 0) == 1)
+    assert gate.targets == []
+
+
+@pytest.mark.parametrize(
+    ("parameter", "message"),
+    [
+        ("preset:=lab", "parameter preset: expected text, one of robot, sim, found 'lab'"),
+        ("max_linear_speed:=9.0", "parameter max_linear_speed: expected a decimal number"),
+        ("workspace_low:=[2.0, 0.0, 0.0]", "expected workspace_low below workspace_high"),
+        ("silence_hold:=0.6", "expected 0 < hold_after < fault_after"),
+    ],
+)
+def test_a_wrong_parameter_is_a_sentence_and_exit_code_2(parameter, message):
+    environment = os.environ | {"ROS_DOMAIN_ID": str(random.randrange(10, 100)), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
+    result = subprocess.run(
+        [sys.executable, "-m", "inspire_arm.nodes.arm_gate", "--ros-args", "-p", parameter],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode == 2
+    assert message in result.stderr and "Traceback" not in result.stderr

@@ -1,19 +1,18 @@
 """What is checked before anything is started, so that bad input costs no waiting: each check raises BadInput.
 
-A message says what was expected, what was found and how to mend it. What only the running world can know (LIBERO's tasks) is
-refused by its reset in the same words.
+A message says what was expected, what was found and how to mend it. What only the running world can know (LIBERO's
+tasks) is refused by its reset in the same words.
 """
 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Mapping, Sequence
-
-from inspire_policy.bundle import Bundle, BundleError, find_bundle, load_bundle
-from inspire_policy.instructions import checked_instruction, checked_objects, objects_named
 
 from inspire_bringup.errors import BadInput
+from inspire_policy.bundle import Bundle, BundleError, find_bundle, load_bundle
+from inspire_policy.instructions import checked_instruction, checked_objects, objects_named
 
 OSMESA = ("libOSMesa.so.8", "libOSMesa.so.6", "libOSMesa.so")
 
@@ -39,7 +38,9 @@ def checked(request: Request, environment: Mapping[str, str]) -> Request:
     if request.world == "tabletop":
         return _checked_tabletop(request)
     if request.split not in ("", "train"):
-        raise BadInput(f"split: expected train in {request.world}, found {request.split!r}; held-out splits belong to tabletop")
+        raise BadInput(
+            f"split: expected train in {request.world}, found {request.split!r}; held-out splits belong to tabletop"
+        )
     return request
 
 
@@ -54,7 +55,8 @@ def check_renderer(environment: Mapping[str, str], libraries: Sequence[str] = OS
         except OSError:
             continue
     raise BadInput(
-        f"renderer: expected the OSMesa library ({libraries[0]}), found none; install it with `apt-get install libosmesa6`, "
+        f"renderer: expected the OSMesa library ({libraries[0]}), found none; "
+        "install it with `apt-get install libosmesa6`, "
         "or set MUJOCO_GL=egl on a machine with a working EGL"
     )
 
@@ -89,17 +91,24 @@ def _checked_tabletop(request: Request) -> Request:
     if task.isdigit() and int(task) < len(names):
         task = names[int(task)]
     if task and task not in names:
-        raise BadInput(f"task: expected one of {', '.join(names)} or an index below {len(names)}, found {request.task!r}")
+        raise BadInput(
+            f"task: expected one of {', '.join(names)} or an index below {len(names)}, found {request.task!r}"
+        )
     if request.instruction is not None:
         objects = tuple(dict.fromkeys(t.object for t in TASKS))
         named = objects_named(request.instruction, (*objects, *DESTINATIONS))
         wanted = [t.name for t in TASKS if named and named[0] == t.object and t.destination in named[1:]]
         if not wanted:
             raise BadInput(
-                f"instruction: expected an object of {', '.join(objects)} and a destination of {', '.join(DESTINATIONS)}, found "
-                f'{", ".join(named) or "none"} in {request.instruction!r}; say for example "pick up the milk and place it in the bin"'
+                f"instruction: expected an object of {', '.join(objects)} and a "
+                f"destination of {', '.join(DESTINATIONS)}, found "
+                f"{', '.join(named) or 'none'} in {request.instruction!r}; say for "
+                'example "pick up the milk and place it in the bin"'
             )
         if task and task != wanted[0]:
-            raise BadInput(f"instruction: expected one for the task {task}, found one for {wanted[0]}; leave the task out, or change it")
+            raise BadInput(
+                f"instruction: expected one for the task {task}, found one for "
+                f"{wanted[0]}; leave the task out, or change it"
+            )
         task = wanted[0]
     return Request(request.world, request.commander, request.bundle, task, request.instruction, request.split)

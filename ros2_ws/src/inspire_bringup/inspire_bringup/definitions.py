@@ -1,4 +1,7 @@
-"""Message definitions as MCAP stores them: the installed .msg text of a type, followed by those of every type inside it."""
+"""Message definitions as MCAP stores them.
+
+The installed .msg text of a type, followed by those of every type inside it.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,31 @@ from inspire_bringup.errors import StackFailure
 _SEPARATOR = "=" * 80
 _FIELD = re.compile(r"^\s*([A-Za-z][\w/]*)(?:<=\d+)?(?:\[[^\]]*\])?\s+[A-Za-z]\w*")
 _BUILTIN = frozenset(
-    "bool byte char float32 float64 int8 uint8 int16 uint16 int32 uint32 int64 uint64 string wstring".split()
+    [
+        "bool",
+        "byte",
+        "char",
+        "float32",
+        "float64",
+        "int8",
+        "uint8",
+        "int16",
+        "uint16",
+        "int32",
+        "uint32",
+        "int64",
+        "uint64",
+        "string",
+        "wstring",
+    ]
 )
 
 
 def definition(datatype: str) -> str:
-    """The complete definition of a message type such as "std_msgs/msg/String". Raises StackFailure when it is not installed."""
+    """The complete definition of a message type such as "std_msgs/msg/String".
+
+    Raises StackFailure when it is not installed.
+    """
     texts: dict[str, str] = {}
     _collect(datatype.replace("/msg/", "/"), texts)
     (_, root), *nested = texts.items()
@@ -41,4 +63,7 @@ def _source(package: str, message: str) -> str:
         path = Path(prefix) / "share" / package / "msg" / f"{message}.msg"
         if path.is_file():
             return path.read_text()
-    raise StackFailure(f"recorder: expected {package}/msg/{message}.msg in share of one of {', '.join(filter(None, prefixes))}, found none")
+    raise StackFailure(
+        f"recorder: expected {package}/msg/{message}.msg in share of one of "
+        f"{', '.join(filter(None, prefixes))}, found none"
+    )

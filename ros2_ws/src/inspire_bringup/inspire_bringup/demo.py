@@ -1,8 +1,8 @@
 """The main job, once: start the stack, give an instruction, show what happens, judge it, leave a video and a recording.
 
-`python -m inspire_bringup.demo --world tabletop --commander policy --seed 0` writes `runs/<time>/` with `video.mp4` (both cameras,
-questions and answers), `topics.mcap`, `result.json` and `logs/`. Exit codes: 0 success, 1 the task failed, 2 bad input, 3 a node
-died.
+`python -m inspire_bringup.demo --world tabletop --commander policy --seed 0` writes `runs/<time>/` with `video.mp4`
+(both cameras, questions and answers), `topics.mcap`, `result.json` and `logs/`. Exit codes: 0 success, 1 the task
+failed, 2 bad input, 3 a node died.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from inspire_sim.results import EpisodeResult, EpisodeSpec, summary
-
 from inspire_bringup.checks import Request, checked
 from inspire_bringup.environment import stack_environment
 from inspire_bringup.errors import BadInput, ExitCode
@@ -24,11 +22,14 @@ from inspire_bringup.options import Parser, add_episode_options, add_stack_optio
 from inspire_bringup.processes import Exit
 from inspire_bringup.runner import running, say
 from inspire_bringup.stacks import SIM_ARGUMENTS, recorder, sim_stack
+from inspire_sim.results import EpisodeResult, EpisodeSpec, summary
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """The options of this command."""
-    parser = Parser(prog="python -m inspire_bringup.demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(
+        prog="python -m inspire_bringup.demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     add_stack_options(parser, SIM_ARGUMENTS)
     add_episode_options(parser)
     parser.add_argument("--out", default="", help="Folder of the run; it must not exist. Default: runs/<time>.")
@@ -41,10 +42,19 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     values = stack_values(options, SIM_ARGUMENTS)
     if values["commander"] == "none":
-        raise BadInput("commander: expected policy or expert in a demo, found none; use inspire_bringup.run for your own commander")
+        raise BadInput(
+            "commander: expected policy or expert in a demo, found none; use inspire_bringup.run for your own commander"
+        )
     if options.seed < 0:
         raise BadInput(f"seed: expected 0 or more, found {options.seed}")
-    wanted = Request(str(values["world"]), str(values["commander"]), str(values["bundle"]), options.task, options.instruction, options.split)
+    wanted = Request(
+        str(values["world"]),
+        str(values["commander"]),
+        str(values["bundle"]),
+        options.task,
+        options.instruction,
+        options.split,
+    )
     request = checked(wanted, stack_environment({"ROS_DOMAIN_ID": "0", **os.environ}))
     stack = sim_stack(**values)  # type: ignore[arg-type]
     folder = _new_folder(options.out)
@@ -55,10 +65,17 @@ def main(arguments: list[str] | None = None) -> int:
         notes["recording_error"] = exit_.complaint()
         say(f"warning: {exit_.complaint()}")
 
-    say(f"starting {', '.join(node.name for node in stack.nodes)} ({values['world']}, {values['mode']}); logs in {folder / 'logs'}")
+    say(
+        f"starting {', '.join(node.name for node in stack.nodes)} "
+        f"({values['world']}, {values['mode']}); logs in {folder / 'logs'}"
+    )
     begin = time.monotonic()
     with running(
-        stack, log_folder=folder / "logs", extra_nodes=(recorder(stack, str(recording)),), domain_id=options.domain_id, on_exit=on_exit
+        stack,
+        log_folder=folder / "logs",
+        extra_nodes=(recorder(stack, str(recording)),),
+        domain_id=options.domain_id,
+        on_exit=on_exit,
     ) as (_, check):
         from inspire_bringup.episodes import EpisodeDriver  # the nodes start while rclpy is being imported
 
@@ -74,7 +91,9 @@ def main(arguments: list[str] | None = None) -> int:
     _write_result(folder / "result.json", result, values, notes)
     print(verdict(result), flush=True)
     say(f"written: {', '.join(sorted(path.name for path in folder.iterdir()))} in {folder}")
-    return ExitCode.OK if result.success else ExitCode.BAD_INPUT if result.failure == "refused" else ExitCode.TASK_FAILED
+    return (
+        ExitCode.OK if result.success else ExitCode.BAD_INPUT if result.failure == "refused" else ExitCode.TASK_FAILED
+    )
 
 
 def verdict(result: EpisodeResult) -> str:
@@ -116,9 +135,13 @@ def _new_folder(out: str) -> Path:
             return candidate.resolve()
         except FileExistsError:
             if out:
-                raise BadInput(f"out: expected a folder that does not exist yet, found {folder}; choose another") from None
+                raise BadInput(
+                    f"out: expected a folder that does not exist yet, found {folder}; choose another"
+                ) from None
         except OSError as error:
-            raise BadInput(f"out: expected a folder that can be written, found {candidate}: {error.strerror}; choose another") from error
+            raise BadInput(
+                f"out: expected a folder that can be written, found {candidate}: {error.strerror}; choose another"
+            ) from error
     raise BadInput(f"out: expected a free name like {folder}, found a hundred taken")
 
 

@@ -10,8 +10,8 @@ import os
 import shutil
 import socket
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Mapping
 
 from inspire_bringup.errors import BringupError
 from inspire_bringup.paths import dds_profile
@@ -33,7 +33,9 @@ def free_domain_id() -> int:
         domain = _DOMAINS[(start + offset) % len(_DOMAINS)]
         if _reserve(domain):
             return domain
-    raise BringupError("expected a free ROS domain id between 1 and 100, found none; stop some ROS processes or set ROS_DOMAIN_ID")
+    raise BringupError(
+        "expected a free ROS domain id between 1 and 100, found none; stop some ROS processes or set ROS_DOMAIN_ID"
+    )
 
 
 def _reserve(domain: int) -> bool:
@@ -55,7 +57,9 @@ def _reserve(domain: int) -> bool:
     return True
 
 
-def stack_environment(base: Mapping[str, str], *, domain_id: int | None = None, log_folder: Path | None = None) -> dict[str, str]:
+def stack_environment(
+    base: Mapping[str, str], *, domain_id: int | None = None, log_folder: Path | None = None
+) -> dict[str, str]:
     """The environment of a stack's processes.
 
     Args:
@@ -103,7 +107,8 @@ def shared_memory_warning(participants: int, folder: Path = SHARED_MEMORY) -> st
     if free >= needed:
         return None
     return (
-        f"expected {needed / 1e6:.0f} MB free in {folder} for {participants} participants, found {free / 1e6:.0f} MB; images may be "
+        f"expected {needed / 1e6:.0f} MB free in {folder} for {participants} "
+        f"participants, found {free / 1e6:.0f} MB; images may be "
         "lost. Free some, or give a container more (docker run --shm-size 1g)"
     )
 
@@ -111,8 +116,8 @@ def shared_memory_warning(participants: int, folder: Path = SHARED_MEMORY) -> st
 def remove_orphaned_segments(folder: Path = SHARED_MEMORY) -> int:
     """Remove the shared-memory segments of killed processes; returns how many.
 
-    Fast DDS holds a lock on `<segment>_el` while the owner lives: a lock that can be taken belongs to nobody. Ports (small,
-    reused by number) are left to Fast DDS, which mends them when it opens them again.
+    Fast DDS holds a lock on `<segment>_el` while the owner lives: a lock that can be taken belongs to nobody. Ports
+    (small, reused by number) are left to Fast DDS, which mends them when it opens them again.
     """
     removed = 0
     for lock_path in [*folder.glob("fastrtps_*_el"), *folder.glob("fastdds_*_el")]:

@@ -1,23 +1,19 @@
-"""The episode driver: a ROS client that resets the world, gives the instruction, watches the episode and judges the answers.
+"""The episode driver: a ROS client that resets the world, gives the instruction, watches and judges the answers.
 
-It knows the topics and services only, so it drives whatever stack offers them; commander and gate never know that they are
-driven. Its callbacks store what arrived; all waiting happens in `run`, which spins the node itself.
+It knows the topics and services only, so it drives whatever stack offers them; commander and gate never know that they
+are driven. Its callbacks store what arrived; all waiting happens in `run`, which spins the node itself.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Callable, TypeVar
+from typing import Any, TypeVar
 
 import rclpy
 from inspire_msgs.msg import CommanderStatus, DirectionAnswers, EpisodeStatus, GateStatus, SceneTruth
 from inspire_msgs.srv import ResetWorld
-from inspire_policy.directions import REP103, is_tie
-from inspire_policy.ros.messages import pose_arrays, stamp_ns
-from inspire_policy.ros.qos import INSTRUCTION, LATCHED
-from inspire_sim.direction_tally import DirectionTally
-from inspire_sim.results import EpisodeResult, EpisodeSpec
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -25,11 +21,17 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from inspire_bringup.errors import BadInput, StackFailure
+from inspire_policy.directions import REP103, is_tie
+from inspire_policy.ros.messages import pose_arrays, stamp_ns
+from inspire_policy.ros.qos import INSTRUCTION, LATCHED
+from inspire_sim.direction_tally import DirectionTally
+from inspire_sim.results import EpisodeResult, EpisodeSpec
 
 Message = TypeVar("Message")
 
 _SETTLE = 0.5  # s of wall time for the last messages of an episode (the gate's counts) to arrive
 _REPEAT_INSTRUCTION = 2.0  # s without a reaction after which the instruction is sent again
+_GONE = (CommanderStatus.ERROR, CommanderStatus.INACTIVE)
 _STREAM = QoSProfile(depth=200)  # a reader that is late loses no truth or answers
 
 
@@ -43,7 +45,7 @@ class Progress:
 
 
 class EpisodeDriver:
-    """Drives episodes of one stack, one after another. Use as a context manager; initialises and shuts down its own context.
+    """Drives episodes of one stack, one after another. A context manager with a ROS context of its own.
 
     Args:
         namespace: of the stack, "" or absolute.
@@ -53,7 +55,12 @@ class EpisodeDriver:
     """
 
     def __init__(
-        self, *, namespace: str = "", commanded: bool = True, check: Callable[[], None] = lambda: None, domain_id: int | None = None
+        self,
+        *,
+        namespace: str = "",
+        commanded: bool = True,
+        check: Callable[[], None] = lambda: None,
+        domain_id: int | None = None,
     ) -> None:
         self._context = rclpy.Context()
         rclpy.init(context=self._context, domain_id=domain_id)
@@ -91,7 +98,10 @@ class EpisodeDriver:
         self._context.try_shutdown()
 
     def wait_ready(self, timeout: float = 60.0) -> None:
-        """Wait until world, gate and commander have reported themselves and hear the instruction. Raises StackFailure, BadInput."""
+        """Wait until world, gate and commander have reported themselves and hear the instruction.
+
+        Raises StackFailure, BadInput.
+        """
 
         def missing() -> list[str]:
             found = {
@@ -101,7 +111,10 @@ class EpisodeDriver:
                 "arm/reset": self._gate_reset.service_is_ready(),
             }
             if self._commanded:
-                found["inspire/status READY"] = self._commander_state() in (CommanderStatus.READY, CommanderStatus.REFUSED)
+                found["inspire/status READY"] = self._commander_state() in (
+                    CommanderStatus.READY,
+                    CommanderStatus.REFUSED,
+                )
                 found["a subscriber of instruction"] = self._instruction.get_subscription_count() > 0
             return [name for name, there in found.items() if not there]
 
@@ -114,7 +127,10 @@ class EpisodeDriver:
         self._wait(ready, timeout, lambda: f"expected {', '.join(missing())} within {timeout:.0f} s, found none")
 
     def wait_heard_by(self, node_name: str, topic: str = "sim/episode", timeout: float = 15.0) -> bool:
-        """Wait until a node (a recorder) subscribes to a topic; False when it does not in time. Raises StackFailure, BadInput."""
+        """Wait until a node (a recorder) subscribes to a topic; False when it does not in time.
+
+        Raises StackFailure, BadInput.
+        """
         name = self._node.resolve_topic_name(topic)
         deadline = time.monotonic() + timeout
         while not any(info.node_name == node_name for info in self._node.get_subscriptions_info_by_topic(name)):
@@ -165,7 +181,9 @@ class EpisodeDriver:
         self._withdraw()
         return result
 
-    def _follow(self, started: ResetWorld.Response, deadline: float, on_progress: Callable[[Progress], None]) -> tuple[str, str]:
+    def _follow(
+        self, started: ResetWorld.Response, deadline: float, on_progress: Callable[[Progress], None]
+    ) -> tuple[str, str]:
         """Give the instruction and watch until the episode ends; returns (failure, reason), both empty on success."""
         sent = 0.0
         shown: object = None
@@ -176,14 +194,18 @@ class EpisodeDriver:
                     return "", ""
                 if episode.state == EpisodeStatus.FAILED:
                     return _kind(episode.reason), episode.reason
-            following = commander is not None and commander.instruction == started.instruction
-            if self._commander_state() == CommanderStatus.REFUSED and sent:
+            following = (
+                commander is not None
+                and commander.state == CommanderStatus.ACTING
+                and commander.instruction == started.instruction
+            )
+            if commander is not None and sent and commander.state == CommanderStatus.REFUSED:
                 return "refused", commander.reason
-            if self._commander_state() in (CommanderStatus.ERROR, CommanderStatus.INACTIVE) and sent:
+            if commander is not None and sent and commander.state in _GONE:
                 return "commander_error", commander.reason or "the commander is not active any more"
             if time.monotonic() > deadline:
                 return "driver_timeout", "expected the episode to end in time, found it still running; see the logs"
-            if time.monotonic() - sent > _REPEAT_INSTRUCTION and not (following and commander.state == CommanderStatus.ACTING):
+            if time.monotonic() - sent > _REPEAT_INSTRUCTION and not following:
                 self._instruction.publish(String(data=started.instruction))
                 sent = time.monotonic()
             progress = Progress(getattr(episode, "step", 0), started.max_steps, dict(self._latest.get("answers", {})))
@@ -207,20 +229,26 @@ class EpisodeDriver:
                 sent = time.monotonic()
             return self._commander_state() == CommanderStatus.READY
 
-        self._wait(released, 20.0, lambda: f"expected the commander READY after an empty instruction, found {self._describe_commander()}")
+        self._wait(
+            released,
+            20.0,
+            lambda: f"expected the commander READY after an empty instruction, found {self._describe_commander()}",
+        )
         self._latest.pop("answers", None)
 
-    def _result(self, spec: EpisodeSpec, started: ResetWorld.Response, end: tuple[str, str], wall: float) -> EpisodeResult:
+    def _result(
+        self, spec: EpisodeSpec, started: ResetWorld.Response, end: tuple[str, str], wall: float
+    ) -> EpisodeResult:
         failure, reason = end
         commander, gate, tally = self._latest.get("commander"), self._latest.get("gate"), self._tally
         return EpisodeResult(
-            seed=spec.seed, split=spec.split, task=started.task, instruction=started.instruction, objects=tuple(started.objects),
-            success=not failure, failure=failure, reason=reason, steps=int(getattr(self._latest.get("episode"), "step", 0)), max_steps=int(started.max_steps),
-            wall_s=round(wall, 3), stage=_stage(not failure, self._target_grasped),
-            compared=tally.compared, right=tally.right, ties=tally.ties, directions=tally.directions, confusions=dict(tally.confusions),
-            answers=tally.answers, clamps=int(gate.clamps) if gate else 0,
-            stops={stop.name: int(stop.count) for stop in gate.counts} if gate else {},
-            latency_p50=float(commander.latency_p50) if commander else 0.0,
+            seed=spec.seed, split=spec.split, task=started.task, instruction=started.instruction,
+            objects=tuple(started.objects), success=not failure, failure=failure, reason=reason,
+            steps=int(getattr(self._latest.get("episode"), "step", 0)), max_steps=int(started.max_steps),
+            wall_s=round(wall, 3), stage=_stage(not failure, self._target_grasped), compared=tally.compared,
+            right=tally.right, ties=tally.ties, directions=tally.directions, confusions=dict(tally.confusions),
+            answers=tally.answers, clamps=int(gate.clamps) if gate else 0, stops={stop.name: int(stop.count) for stop
+            in gate.counts} if gate else {}, latency_p50=float(commander.latency_p50) if commander else 0.0,
             latency_p95=float(commander.latency_p95) if commander else 0.0,
             dropped=int(commander.dropped) if commander else 0,
         )  # fmt: skip
@@ -232,13 +260,19 @@ class EpisodeDriver:
     def _on_episode(self, message: EpisodeStatus) -> None:
         self._received += 1
         # A status of the episode before may still be on its way: an end counts only after a beginning.
-        if message.state in (EpisodeStatus.WAITING, EpisodeStatus.RUNNING) or "episode" in self._latest or not self._driving:
+        if (
+            message.state in (EpisodeStatus.WAITING, EpisodeStatus.RUNNING)
+            or "episode" in self._latest
+            or not self._driving
+        ):
             self._latest["episode"] = message
 
     def _on_answers(self, message: DirectionAnswers) -> None:
         self._received += 1
         self._latest["answers"] = {answer.object: answer.word for answer in message.answers}
-        self._tally.add_answers(stamp_ns(message.header.stamp), {a.object: (a.word, int(a.axis)) for a in message.answers})
+        self._tally.add_answers(
+            stamp_ns(message.header.stamp), {a.object: (a.word, int(a.axis)) for a in message.answers}
+        )
 
     def _on_truth(self, message: SceneTruth) -> None:
         self._received += 1

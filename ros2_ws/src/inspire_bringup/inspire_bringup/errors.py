@@ -1,7 +1,7 @@
 """How a command of this package ends: exit codes, and the errors that map to them.
 
-0 done (and the task succeeded), 1 the task failed, 2 bad input or things that do not fit together, 3 an internal failure, such
-as a node that died. Bad input is one clear message (expected, found, how to mend) and never a traceback.
+0 done (and the task succeeded), 1 the task failed, 2 bad input or things that do not fit together, 3 an internal
+failure, such as a node that died. Bad input is one clear message (expected, found, how to mend) and never a traceback.
 """
 
 from __future__ import annotations

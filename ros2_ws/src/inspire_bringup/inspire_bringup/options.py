@@ -6,7 +6,8 @@ import argparse
 import os
 import sys
 import traceback
-from typing import Any, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from inspire_bringup.errors import BringupError, ExitCode
 from inspire_bringup.runner import Stopped, say, stop_on_signals
@@ -28,7 +29,9 @@ def add_stack_options(parser: argparse.ArgumentParser, arguments: Sequence[Stack
     for argument in arguments:
         choices = f" One of {', '.join(argument.choices)}." if argument.choices else ""
         group.add_argument(
-            "--" + argument.name.replace("_", "-"), default=argument.default, metavar=argument.name.upper(),
+            "--" + argument.name.replace("_", "-"),
+            default=argument.default,
+            metavar=argument.name.upper(),
             help=f"{argument.description}{choices} Default: {argument.default!r}.",
         )
 
@@ -42,16 +45,25 @@ def add_episode_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which episode is run."""
     group = parser.add_argument_group("the episode")
     group.add_argument("--seed", type=int, default=0, help="Seed of the (first) episode. Default: 0.")
-    group.add_argument("--task", default="", help="Name or index of a task of the world; empty: chosen by the seed, or by the instruction.")
-    group.add_argument("--instruction", default=None, help="What to tell the commander; not given: the task's own words.")
+    group.add_argument(
+        "--task",
+        default="",
+        help="Name or index of a task of the world; empty: chosen by the seed, or by the instruction.",
+    )
+    group.add_argument(
+        "--instruction", default=None, help="What to tell the commander; not given: the task's own words."
+    )
     group.add_argument("--split", default="", help="Held-out split of the world; empty: train.")
-    parser.add_argument("--domain-id", type=int, default=None, help="ROS domain; not given: $ROS_DOMAIN_ID, else a free one.")
+    parser.add_argument(
+        "--domain-id", type=int, default=None, help="ROS domain; not given: $ROS_DOMAIN_ID, else a free one."
+    )
 
 
 def finish(main: Callable[[], int]) -> None:
-    """Run a command and exit with its code; expected failures print one message, unexpected ones a traceback and code 3.
+    """Run a command and exit with its code; expected failures print one message, others a traceback and code 3.
 
-    The interpreter's own clean-up is skipped: everything is stopped and flushed by then, and loaded libraries may take long.
+    The interpreter's own clean-up is skipped: everything is stopped and flushed by then, and loaded libraries may take
+    long.
     """
     stop_on_signals()
     code: int

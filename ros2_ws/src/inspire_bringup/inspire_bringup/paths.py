@@ -15,15 +15,24 @@ _PACKAGE = "inspire_bringup"
 
 
 def share_folder() -> Path:
-    """The folder that holds `config/`, `launch/` and `bundles/`. Raises BadInput when the package is installed without them."""
+    """The folder that holds `config/`, `launch/` and `bundles/`.
+
+    Raises BadInput when the package is installed without them.
+    """
     candidates = [Path(__file__).resolve().parents[1]]
-    candidates += [Path(prefix) / "share" / _PACKAGE for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if prefix]
+    candidates += [
+        Path(prefix) / "share" / _PACKAGE
+        for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
+        if prefix
+    ]
     candidates.append(Path(sys.prefix) / "share" / _PACKAGE)
     for folder in candidates:
         if (folder / "config" / "dds_profile.xml").is_file():
             return folder
     looked = ", ".join(str(folder) for folder in candidates)
-    raise BadInput(f"expected the files of {_PACKAGE} (config/dds_profile.xml), found none in {looked}; install the package again")
+    raise BadInput(
+        f"expected the files of {_PACKAGE} (config/dds_profile.xml), found none in {looked}; install the package again"
+    )
 
 
 def dds_profile() -> Path:

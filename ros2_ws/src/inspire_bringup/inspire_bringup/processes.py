@@ -1,7 +1,7 @@
 """Nodes as processes: start all at once, one log file each, watch them, stop them in order, leave nothing behind.
 
-Every node gets a process group of its own, so that Ctrl-C reaches the runner alone and the commander can still say hold before
-gate and world go. Should the runner itself be killed, the kernel sends SIGTERM to its nodes.
+Every node gets a process group of its own, so that Ctrl-C reaches the runner alone and the commander can still say
+hold before gate and world go. Should the runner itself be killed, the kernel sends SIGTERM to its nodes.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Iterable, Mapping, Sequence
 
 from inspire_bringup.errors import BadInput, ExitCode, StackFailure
 from inspire_bringup.stacks import NodeSpec, Value
@@ -37,7 +38,9 @@ def node_command(spec: NodeSpec) -> list[str]:
         executable = Path(prefix) / "lib" / spec.package / spec.executable
         if prefix and os.access(executable, os.X_OK):
             return [str(executable), *ros_arguments(spec)]
-    raise StackFailure(f"expected {spec.executable} of {spec.package} installed, found none; run `make setup`, or build with colcon")
+    raise StackFailure(
+        f"expected {spec.executable} of {spec.package} installed, found none; run `make setup`, or build with colcon"
+    )
 
 
 def ros_arguments(spec: NodeSpec) -> list[str]:
@@ -103,8 +106,13 @@ class Processes:
             for spec, command in commands:
                 with open(self.log(spec), "wb") as log:
                     process = subprocess.Popen(
-                        command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                        start_new_session=True, preexec_fn=_die_with_parent,
+                        command,
+                        env=dict(environment),
+                        stdin=subprocess.DEVNULL,
+                        stdout=log,
+                        stderr=subprocess.STDOUT,
+                        start_new_session=True,
+                        preexec_fn=_die_with_parent,
                     )
                 self._running[spec.name] = (spec, process)
         except BaseException:
@@ -136,7 +144,7 @@ class Processes:
         return exits
 
     def stop(self, *, patience: float = 5.0) -> list[str]:
-        """SIGTERM in stop order, each order waited for up to `patience` seconds, then SIGKILL to whatever is left of each group.
+        """SIGTERM in stop order, each waited for up to `patience` seconds, then SIGKILL to what is left of each group.
 
         Returns:
             names of the nodes that had to be killed.
@@ -159,10 +167,8 @@ class Processes:
 
 
 def _kill_group(group: int) -> None:
-    try:
+    with suppress(ProcessLookupError, PermissionError):  # nothing left
         os.killpg(group, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):  # nothing left
-        pass
 
 
 def raise_on_required_exit(exits: Iterable[Exit]) -> list[Exit]:

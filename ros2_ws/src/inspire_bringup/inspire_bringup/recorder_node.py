@@ -1,7 +1,7 @@
 """Records a stack's topics to an MCAP file until SIGTERM: `recorder_node --ros-args -p path:=/where/topics.mcap`.
 
-Subscribes by relative names with deep queues, so that a slow disk loses nothing of a short run; it never slows the stack down.
-A full disk ends this node alone, with exit code 2 and no file left.
+Subscribes by relative names with deep queues, so that a slow disk loses nothing of a short run; it never slows the
+stack down. A full disk ends this node alone, with exit code 2 and no file left.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from inspire_msgs.msg import (
     GateStatus,
     SceneTruth,
 )
-from inspire_policy.ros.parameters import ConfigurationError, declare
-from inspire_policy.ros.process import run_node
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import String
 
 from inspire_bringup.recording import Recording, RecordingError, header_stamp
+from inspire_policy.ros.parameters import ConfigurationError, declare
+from inspire_policy.ros.process import run_node
 
 _IMAGE = QoSProfile(depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
 _STREAM = QoSProfile(depth=200)
@@ -75,7 +75,9 @@ class RecorderNode(Node):
 
         def store(data: bytes) -> None:
             try:
-                self._recording.write(name, data, received=time.time_ns(), stamp=header_stamp(data) if stamped else None)
+                self._recording.write(
+                    name, data, received=time.time_ns(), stamp=header_stamp(data) if stamped else None
+                )
             except RecordingError as error:
                 raise ConfigurationError(str(error)) from error
 

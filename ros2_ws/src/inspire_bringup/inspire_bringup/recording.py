@@ -6,6 +6,7 @@ Messages are stored as they came over the wire (CDR), so a recording costs no se
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -37,7 +38,7 @@ class Recording:
         self.messages = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._stream = open(self._partial, "wb")
+            self._stream = open(self._partial, "wb")  # noqa: SIM115 - closed by close() or _give_up()
             self._writer = Writer(self._stream, compression=CompressionType.ZSTD, chunk_size=4 << 20)
             self._writer.start(profile="ros2", library="inspire_bringup")
         except OSError as error:
@@ -77,14 +78,13 @@ class Recording:
 
     def _give_up(self, error: OSError) -> RecordingError:
         if self._stream is not None:
-            try:
+            with suppress(OSError):  # the same full disk again, on flush
                 self._stream.close()
-            except OSError:  # the same full disk again, on flush
-                pass
             self._stream = None
         self._partial.unlink(missing_ok=True)
         return RecordingError(
-            f"recording: expected to write {self.path}, found: {error.strerror or error}; free some space or choose another folder. "
+            f"recording: expected to write {self.path}, found: "
+            f"{error.strerror or error}; free some space or choose another folder. "
             "The run goes on without a recording"
         )
 

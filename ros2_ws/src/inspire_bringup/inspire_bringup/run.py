@@ -1,8 +1,8 @@
-"""Start a stack without `ros2 launch`, and optionally drive episodes: `python -m inspire_bringup.run sim --world tabletop ...`.
+"""Start a stack without `ros2 launch`, and optionally drive episodes: `python -m inspire_bringup.run sim ...`.
 
-Without --episodes the stack runs until Ctrl-C. With it, one line of JSON per episode goes to standard output (the fields of
-`inspire_sim.results.EpisodeResult`); everything for people goes to standard error. Exit codes: 0 every episode succeeded (or
-the stack ran until stopped), 1 some failed, 2 bad input, 3 a node died.
+Without --episodes the stack runs until Ctrl-C. With it, one line of JSON per episode goes to standard output (the
+fields of `inspire_sim.results.EpisodeResult`); everything for people goes to standard error. Exit codes: 0 every
+episode succeeded (or the stack ran until stopped), 1 some failed, 2 bad input, 3 a node died.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import argparse
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 from inspire_bringup.checks import Request, checked
 from inspire_bringup.environment import stack_environment
@@ -24,13 +24,22 @@ from inspire_bringup.stacks import SIM_ARGUMENTS, recorder, sim_stack
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """The options of this command."""
-    parser = Parser(prog="python -m inspire_bringup.run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(
+        prog="python -m inspire_bringup.run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("stack", choices=("sim",), help="Which stack: sim, the simulated arm.")
     add_stack_options(parser, SIM_ARGUMENTS)
     add_episode_options(parser)
-    parser.add_argument("--episodes", type=int, default=0, help="Drive so many episodes, seeds counted up from --seed. Default: 0, none.")
+    parser.add_argument(
+        "--episodes",
+        type=int,
+        default=0,
+        help="Drive so many episodes, seeds counted up from --seed. Default: 0, none.",
+    )
     parser.add_argument("--seeds", default="", help="Drive exactly these seeds instead, separated by commas.")
-    parser.add_argument("--logs", default="", help="Folder of the nodes' logs. Default: a new one in the system's temporary folder.")
+    parser.add_argument(
+        "--logs", default="", help="Folder of the nodes' logs. Default: a new one in the system's temporary folder."
+    )
     parser.add_argument("--record", default="", help="Record the topics to this MCAP file.")
     return parser.parse_args(arguments)
 
@@ -40,7 +49,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     values = stack_values(options, SIM_ARGUMENTS)
     seeds = _seeds(options)
-    wanted = Request(str(values["world"]), str(values["commander"]), str(values["bundle"]), options.task, options.instruction, options.split)
+    wanted = Request(
+        str(values["world"]),
+        str(values["commander"]),
+        str(values["bundle"]),
+        options.task,
+        options.instruction,
+        options.split,
+    )
     request = checked(wanted, stack_environment({"ROS_DOMAIN_ID": "0", **os.environ}))
     stack = sim_stack(**values)  # type: ignore[arg-type]
     extra = (recorder(stack, str(Path(options.record).resolve())),) if options.record else ()
@@ -49,9 +65,8 @@ def main(arguments: list[str] | None = None) -> int:
         say(f"{stack.name} stack in ROS domain {os.environ['ROS_DOMAIN_ID']}, logs in {logs}")
         if not seeds:
             return _serve(check)
-        from inspire_sim.results import EpisodeSpec
-
         from inspire_bringup.episodes import EpisodeDriver
+        from inspire_sim.results import EpisodeSpec
 
         failed = 0
         with EpisodeDriver(namespace=stack.namespace, commanded=stack.commander != "none", check=check) as driver:
@@ -59,7 +74,9 @@ def main(arguments: list[str] | None = None) -> int:
             for node in extra:
                 driver.wait_heard_by(node.name)
             for seed in seeds:
-                result = driver.run(EpisodeSpec(seed, request.split or "train", request.task, request.instruction or ""))
+                result = driver.run(
+                    EpisodeSpec(seed, request.split or "train", request.task, request.instruction or "")
+                )
                 print(result.to_json(), flush=True)
                 failed += not result.success
         return ExitCode.TASK_FAILED if failed else ExitCode.OK
@@ -74,7 +91,9 @@ def _seeds(options: argparse.Namespace) -> list[int]:
     else:
         seeds = list(range(options.seed, options.seed + options.episodes))
     if options.episodes < 0 or any(seed < 0 for seed in (*seeds, options.seed)):
-        raise BadInput(f"episodes and seeds: expected 0 or more, found {options.episodes} episodes from seed {options.seed}")
+        raise BadInput(
+            f"episodes and seeds: expected 0 or more, found {options.episodes} episodes from seed {options.seed}"
+        )
     return seeds
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Callable, Iterator, Sequence
 
 from inspire_bringup.environment import remove_orphaned_segments, shared_memory_warning, stack_environment
 from inspire_bringup.processes import Exit, Processes, raise_on_required_exit

@@ -3,17 +3,18 @@
 `launch/sim.launch.py` turns it into launch actions; `inspire_bringup.run` turns it into processes on machines without
 `ros2 launch`. Neither knows a node, a parameter or a topic that is not written here.
 
-All topics are relative, so a namespace moves a whole stack; only `/clock`, which ROS reads by its absolute name, is remapped.
+All topics are relative, so a namespace moves a whole stack; only `/clock`, which ROS reads by its absolute name, is
+remapped.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Mapping
-
-from inspire_policy.bundle import BundleError, find_bundle
+from functools import partial
 
 from inspire_bringup.errors import BadInput
+from inspire_policy.bundle import BundleError, find_bundle
 
 Value = bool | int | float | str
 
@@ -98,24 +99,39 @@ class Stack:
 SIM_ARGUMENTS: tuple[StackArgument, ...] = (
     StackArgument(name="world", default="tabletop", choices=WORLDS, description="The simulated world."),
     StackArgument(
-        name="mode", default="lockstep", choices=MODES,
-        description="lockstep: the world waits for every action, same seed, same episode; realtime: 20 Hz on the steady clock.",
+        name="mode",
+        default="lockstep",
+        choices=MODES,
+        description="lockstep: the world waits for every action, same seed, same episode; "
+        "realtime: 20 Hz on the steady clock.",
     ),
     StackArgument(
-        name="commander", default="policy", choices=COMMANDERS,
-        description="Who drives: the policy of the bundle, the scripted expert with privileged state, or none (your own node).",
+        name="commander",
+        default="policy",
+        choices=COMMANDERS,
+        description="Who drives: the policy of the bundle, the scripted expert with "
+        "privileged state, or none (your own node).",
     ),
     StackArgument(
-        name="bundle", default="tabletop",
+        name="bundle",
+        default="tabletop",
         description="Name of a shipped bundle or path of a bundle's folder; read only where commander is policy.",
     ),
-    StackArgument(name="namespace", default="", description="Namespace of all nodes and topics, such as left; empty for none."),
+    StackArgument(
+        name="namespace", default="", description="Namespace of all nodes and topics, such as left; empty for none."
+    ),
     StackArgument(name="image_size", default=128, description="Width and height of both camera images in pixels."),
     StackArgument(
-        name="assets", default="",
-        description="Folder with LIBERO's assets; empty: $INSPIRE_LIBERO_ASSETS, then the user's cache. Not used by tabletop.",
+        name="assets",
+        default="",
+        description="Folder with LIBERO's assets; empty: $INSPIRE_LIBERO_ASSETS, then the "
+        "user's cache. Not used by tabletop.",
     ),
-    StackArgument(name="lockstep_timeout", default=30.0, description="Seconds without an answer after which an episode ends in lockstep."),
+    StackArgument(
+        name="lockstep_timeout",
+        default=30.0,
+        description="Seconds without an answer after which an episode ends in lockstep.",
+    ),
 )
 
 
@@ -137,42 +153,47 @@ def sim_stack(
     Raises:
         BadInput: a value is not among its choices, or the bundle does not exist.
     """
-    values = {"world": world, "mode": mode, "commander": commander, "image_size": image_size}
+    values: dict[str, Value] = {"world": world, "mode": mode, "commander": commander, "image_size": image_size}
     for argument in SIM_ARGUMENTS:
         if argument.name in values:
             argument.parse(values[argument.name])
     namespace = absolute_namespace(namespace)
-    common = {"namespace": namespace, "remappings": clock_remapping(namespace)}
+    node = partial(NodeSpec, namespace=namespace, remappings=clock_remapping(namespace))
     timing: dict[str, Value] = {"mode": mode, "use_sim_time": True}
-    sim = NodeSpec(
-        package="inspire_sim", executable="sim_node", name="sim", stop_order=2, **common,
-        parameters={
-            "world": world, "mode": mode, "image_size": image_size, "assets": assets, "lockstep_timeout": lockstep_timeout,
-        },
-    )
-    gate = NodeSpec(package="inspire_arm", executable="arm_gate", name="arm_gate", stop_order=1, parameters=timing, **common)
-    nodes = [sim, gate]
+    body: dict[str, Value] = {"world": world, "mode": mode, "image_size": image_size, "assets": assets}
+    body["lockstep_timeout"] = lockstep_timeout
+    nodes = [
+        node(package="inspire_sim", executable="sim_node", name="sim", stop_order=2, parameters=body),
+        node(package="inspire_arm", executable="arm_gate", name="arm_gate", stop_order=1, parameters=timing),
+    ]
     if commander == "expert":
-        nodes.append(NodeSpec(package="inspire_sim", executable="expert_node", name="expert", parameters=timing, **common))
+        nodes.append(node(package="inspire_sim", executable="expert_node", name="expert", parameters=timing))
     elif commander == "policy":
-        try:
-            folder = find_bundle(bundle)
-        except BundleError as error:
-            raise BadInput(str(error)) from error
+        brain: dict[str, Value] = {**timing, "bundle": _bundle_folder(bundle), "autostart": True}
         nodes.append(
-            NodeSpec(
-                package="inspire_policy", executable="policy_node", name="policy", lifecycle=True, **common,
-                parameters={**timing, "bundle": str(folder), "autostart": True},
-            )
+            node(package="inspire_policy", executable="policy_node", name="policy", lifecycle=True, parameters=brain)
         )
     return Stack(name="sim", namespace=namespace, commander=commander, nodes=tuple(nodes))
+
+
+def _bundle_folder(name: str) -> str:
+    try:
+        return str(find_bundle(name))
+    except BundleError as error:
+        raise BadInput(str(error)) from error
 
 
 def recorder(stack: Stack, path: str) -> NodeSpec:
     """The node that records a stack's topics to an MCAP file; the stack runs on when it fails."""
     return NodeSpec(
-        package="inspire_bringup", executable="recorder_node", name="recorder", namespace=stack.namespace,
-        remappings=clock_remapping(stack.namespace), parameters={"path": path}, required=False, stop_order=3,
+        package="inspire_bringup",
+        executable="recorder_node",
+        name="recorder",
+        namespace=stack.namespace,
+        remappings=clock_remapping(stack.namespace),
+        parameters={"path": path},
+        required=False,
+        stop_order=3,
     )
 
 

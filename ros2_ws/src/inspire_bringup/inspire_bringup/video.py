@@ -1,21 +1,22 @@
-"""An mp4 of a recorded run: both cameras side by side, the instruction, each question with the model's answer and the truth.
+"""An mp4 of a recorded run: both cameras side by side, the instruction, each question with answer and truth.
 
-Made after the run, from its MCAP file alone, so that drawing never disturbs the loop: `python -m inspire_bringup.video RUN.mcap`.
-One frame per observation; in lockstep the video therefore plays in simulated time.
+Made after the run, from its MCAP file alone, so that drawing never disturbs the loop: `python -m inspire_bringup.video
+RUN.mcap`. One frame per observation; in lockstep the video therefore plays in simulated time.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Iterator, Mapping
+from typing import Any
 
 import cv2
 import numpy as np
-from inspire_policy.directions import question
 
 from inspire_bringup.errors import BadInput
+from inspire_policy.directions import question
 
 VIEW = 384  # px, height and width of each camera in the video
 LINE = 26  # px per line of text
@@ -44,13 +45,16 @@ class Frame:
 def write_video(recording: Path, video: Path, *, rate_hz: float = 20.0) -> int:
     """Render the video of a recording; returns the number of frames.
 
-    The file appears only when it is complete. Raises BadInput when the recording holds no images, OSError when the disk is full.
+    The file appears only when it is complete. Raises BadInput when the recording holds no images, OSError when the
+    disk is full.
     """
     import imageio_ffmpeg
 
     frames = list(read_frames(recording))
     if not frames:
-        raise BadInput(f"video: expected images of both cameras in {recording}, found none; was the run stopped before it began?")
+        raise BadInput(
+            f"video: expected images of both cameras in {recording}, found none; was the run stopped before it began?"
+        )
     lines = max(1, *(len(frame.answers) for frame in frames))
     size = (VIEW * len(frames[0].views), VIEW + LINE * (lines + 2))
     partial = video.with_name(f".{video.stem}.partial{video.suffix}")
@@ -133,7 +137,9 @@ def read_frames(recording: Path) -> Iterator[Frame]:
             continue  # an image was lost
         views = {name: _pixels(images[stamp][name]) for name in cameras}
         state = _STATES[status.state] if status is not None else ""
-        yield Frame(views, instruction, newest, truths.get(stamp, {}), int(status.step) if status is not None else 0, state)
+        yield Frame(
+            views, instruction, newest, truths.get(stamp, {}), int(status.step) if status is not None else 0, state
+        )
 
 
 _STATES = ("idle", "waiting", "running", "succeeded", "failed")

@@ -3,19 +3,21 @@
 Everything is described in `inspire_bringup.stacks`; this file only says it in the words of launch.
 """
 
-from inspire_bringup.environment import launch_environment
-from inspire_bringup.stacks import SIM_ARGUMENTS, sim_stack
-from launch_ros.actions import LifecycleNode, Node
-
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, EmitEvent, OpaqueFunction, SetEnvironmentVariable
 from launch.events import Shutdown
 from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import LifecycleNode, Node
+
+from inspire_bringup.environment import launch_environment
+from inspire_bringup.stacks import SIM_ARGUMENTS, sim_stack
 
 
 def start(context: LaunchContext) -> list:
     """The actions of the stack with the values that launch was given."""
-    values = {argument.name: argument.parse(LaunchConfiguration(argument.name).perform(context)) for argument in SIM_ARGUMENTS}
+    values = {
+        argument.name: argument.parse(LaunchConfiguration(argument.name).perform(context)) for argument in SIM_ARGUMENTS
+    }
     actions = []
     for spec in sim_stack(**values).nodes:
         kind = LifecycleNode if spec.lifecycle else Node

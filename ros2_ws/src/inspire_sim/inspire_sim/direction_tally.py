@@ -6,7 +6,7 @@ Answers and truth come as two streams in any order; a pair is counted once both 
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from typing import Mapping
+from collections.abc import Mapping
 
 _KEPT = 512  # stamps remembered while the other side is missing: 25 s at 20 Hz
 
@@ -26,13 +26,19 @@ class DirectionTally:
         self._right: Counter[str] = Counter()
 
     def add_truth(self, stamp: int, truth: Mapping[str, tuple[str, int, bool]]) -> None:
-        """The truth at a stamp (ns): object -> (word, signed axis, whether it is a toss-up). Repeated stamps are ignored."""
+        """The truth at a stamp (ns): object -> (word, signed axis, whether it is a toss-up).
+
+        Repeated stamps are ignored.
+        """
         if stamp not in self._truth:
             self._remember(self._truth, stamp, truth)
             self._match(stamp)
 
     def add_answers(self, stamp: int, answers: Mapping[str, tuple[str, int]]) -> None:
-        """The answers computed from the observation at a stamp (ns): object -> (word, signed axis). Repeats are ignored."""
+        """The answers computed from the observation at a stamp (ns): object -> (word, signed axis).
+
+        Repeats are ignored.
+        """
         if stamp not in self._answers:
             self.answers += len(answers)
             self._remember(self._answers, stamp, answers)

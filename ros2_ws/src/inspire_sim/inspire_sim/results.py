@@ -9,8 +9,9 @@ import dataclasses
 import json
 import math
 from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Mapping, Sequence
+from typing import Any
 
 SCHEMA_VERSION = 1
 UNSEEN_SEEDS = 1_000_000  # evaluation seeds start here; training uses seeds below 500,000
@@ -37,8 +38,8 @@ class EpisodeResult:
         reason: the sentence that goes with it.
         steps: control periods. max_steps: their limit. wall_s: seconds from instruction to end.
         stage: how far it came: "reached nothing", "grasped", "dropped" or "done".
-        compared: answers compared with the truth at equal stamps; right: those that agree; ties: left out because the two
-            largest components of the offset lie within 1 cm.
+        compared: answers compared with the truth at equal stamps; right: those that agree; ties: left out because the
+            two largest components of the offset lie within 1 cm.
         directions: true word -> [asked, right]. confusions: "truth>answer" -> count.
         answers: answers received; clamps: actions that the gate clamped; stops: the gate's counts by name.
         latency_p50, latency_p95: seconds, of the commander at the end. dropped: observations it dropped.
@@ -84,10 +85,14 @@ class EpisodeResult:
             data = json.loads(line)
             data.pop("direction_accuracy", None)
             data["objects"] = tuple(data["objects"])
-            data["directions"] = {word: (int(asked), int(right)) for word, (asked, right) in data.get("directions", {}).items()}
+            data["directions"] = {
+                word: (int(asked), int(right)) for word, (asked, right) in data.get("directions", {}).items()
+            }
             return cls(**data)
         except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as error:
-            raise ValueError(f"episode: expected a line of JSON with the fields of EpisodeResult, found {line[:80]!r}: {error}") from error
+            raise ValueError(
+                f"episode: expected a line of JSON with the fields of EpisodeResult, found {line[:80]!r}: {error}"
+            ) from error
 
 
 def wilson_interval(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:
@@ -104,7 +109,7 @@ def wilson_interval(successes: int, trials: int, z: float = 1.96) -> tuple[float
 
 
 def summary(episodes: Sequence[EpisodeResult], **extra: Any) -> dict[str, Any]:
-    """The content of `result.json`: schema_version, success, success_rate, wilson95, direction_accuracy, ..., episodes[].
+    """The content of `result.json`: schema_version, success, success_rate, wilson95, ..., episodes[].
 
     `success` is true when every episode succeeded (and there was one). `extra` is added as it is.
     """

@@ -1,7 +1,8 @@
 """The action contract: a model output is a lead, a set-point relative to where the hand is.
 
-The lead becomes motion in one place only, the arm gate. An impedance controller (robosuite's OSC_POSE, the source of the
-contract) gets measured pose (+) lead; its steady speed is about `lead_gain` times the lead, which is what twist adapters send.
+The lead becomes motion in one place only, the arm gate. An impedance controller (robosuite's OSC_POSE, the source of
+the contract) gets measured pose (+) lead; its steady speed is about `lead_gain` times the lead, which is what twist
+adapters send.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class ActionContract:
 
 @dataclass(frozen=True)
 class Lead:
-    """One action: translation (3,) m, rotation (3,) rad axis-angle, both in the base frame; opening 0 closed .. 1 open."""
+    """One action: translation (3,) m and rotation (3,) rad axis-angle in the base frame; opening 0 closed .. 1 open."""
 
     translation: np.ndarray
     rotation: np.ndarray
@@ -64,10 +65,12 @@ class Lead:
     @property
     def finite(self) -> bool:
         """Whether every number is finite."""
-        return bool(np.isfinite(self.translation).all() and np.isfinite(self.rotation).all() and np.isfinite(self.opening))
+        return bool(
+            np.isfinite(self.translation).all() and np.isfinite(self.rotation).all() and np.isfinite(self.opening)
+        )
 
     @classmethod
-    def hold(cls, opening: float) -> "Lead":
+    def hold(cls, opening: float) -> Lead:
         """The lead that goes nowhere and leaves the gripper at `opening`."""
         return cls(np.zeros(3), np.zeros(3), opening)
 
@@ -79,18 +82,29 @@ def lead_from_osc(action: np.ndarray, contract: ActionContract) -> Lead:
 
 
 def osc_from_lead(lead: Lead, contract: ActionContract) -> np.ndarray:
-    """The OSC_POSE action, shape (7,), of a lead; not clipped. The gripper integrates the sign: +1 close below 0.5, -1 open."""
+    """The OSC_POSE action, shape (7,), of a lead; not clipped.
+
+    The gripper integrates the sign: +1 close below 0.5, -1 open.
+    """
     gripper = -1.0 if lead.opening > 0.5 else 1.0
-    return np.concatenate([lead.translation / contract.max_translation, lead.rotation / contract.max_rotation, [gripper]])
+    return np.concatenate(
+        [lead.translation / contract.max_translation, lead.rotation / contract.max_rotation, [gripper]]
+    )
 
 
 def lead_from_normalised(row: np.ndarray, contract: ActionContract) -> Lead:
-    """The lead of one row of a model's chunk, shape (7,): six numbers in [-1, 1], then the opening in [0, 1]; both clipped."""
+    """The lead of one row of a model's chunk, shape (7,): six numbers in [-1, 1], then the opening in [0, 1]; both
+    clipped.
+    """
     row = np.asarray(row, dtype=np.float64)
     motion = np.clip(row[:6], -1.0, 1.0)
-    return Lead(motion[:3] * contract.max_translation, motion[3:] * contract.max_rotation, float(np.clip(row[6], 0.0, 1.0)))
+    return Lead(
+        motion[:3] * contract.max_translation, motion[3:] * contract.max_rotation, float(np.clip(row[6], 0.0, 1.0))
+    )
 
 
 def normalised_from_lead(lead: Lead, contract: ActionContract) -> np.ndarray:
     """The inverse of `lead_from_normalised`, shape (7,)."""
-    return np.concatenate([lead.translation / contract.max_translation, lead.rotation / contract.max_rotation, [lead.opening]])
+    return np.concatenate(
+        [lead.translation / contract.max_translation, lead.rotation / contract.max_rotation, [lead.opening]]
+    )

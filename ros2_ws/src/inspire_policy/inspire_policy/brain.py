@@ -26,7 +26,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Brain:
-    """A bundle with its running program. `parity_samples`: how many were compared at the start, 0 when the bundle has none."""
+    """A bundle with its running program.
+
+    `parity_samples`: how many were compared at the start, 0 when the bundle has none.
+    """
 
     bundle: Bundle
     program: Program
@@ -47,7 +50,10 @@ class Brain:
         return cls(bundle, program, warm_up(bundle, program))
 
     def objects_of(self, instruction: str, *, ask: bool = True) -> tuple[str, tuple[str, ...]]:
-        """The instruction as the model is told it, and the objects to ask about (none with `ask` off). Raises ValueError to refuse it."""
+        """The instruction as the model is told it, and the objects to ask about (none with `ask` off).
+
+        Raises ValueError to refuse it.
+        """
         manifest = self.bundle.manifest
         text = checked_instruction(instruction, manifest.max_characters)
         objects = checked_objects(
@@ -58,7 +64,10 @@ class Brain:
         return text, asked
 
     def executor(self, *, horizon: int, lockstep: bool) -> ChunkExecutor:
-        """A chunk executor for this bundle; `horizon` 0 takes the manifest's. Raises ValueError on one longer than the chunk."""
+        """A chunk executor for this bundle; `horizon` 0 takes the manifest's.
+
+        Raises ValueError on one longer than the chunk.
+        """
         manifest = self.bundle.manifest
         return ChunkExecutor(
             contract=manifest.contract,

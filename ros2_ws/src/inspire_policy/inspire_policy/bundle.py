@@ -1,4 +1,5 @@
-"""A bundle: the folder that training hands to the robot. Loading checks everything before anything is run; writing is atomic.
+"""A bundle: the folder that training hands to the robot. Loading checks everything before anything is run; writing is
+atomic.
 
 A bundle that fails a check is refused with what was expected, what was found and how to mend it.
 """
@@ -30,7 +31,9 @@ MEND = "restore the folder from git or export the bundle again"
 
 
 class BundleError(Exception):
-    """A bundle is missing, damaged or does not fit; the message says what was expected, what was found and how to mend it."""
+    """A bundle is missing, damaged or does not fit; the message says what was expected, what was found and how to mend
+    it.
+    """
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ class Bundle:
         """Raises BundleError unless the bundle was trained for this world or robot."""
         if body not in self.manifest.bodies:
             raise BundleError(
-                f"bundle {self.manifest.name}: expected a body among {', '.join(self.manifest.bodies)}, found {body!r}; "
+                f"bundle {self.manifest.name}: expected a body among {', '.join(self.manifest.bodies)}, found "
+                f"{body!r}; "
                 "choose a bundle made for it, or COMMANDER=expert"
             )
 
@@ -98,7 +102,8 @@ def read_manifest(folder: Path) -> Manifest:
     version = data.get("schema_version") if isinstance(data, dict) else None
     if version != SCHEMA_VERSION:
         raise BundleError(
-            f"bundle {folder}: expected schema_version {SCHEMA_VERSION}, found {version!r}; update inspire_policy or export the bundle again"
+            f"bundle {folder}: expected schema_version {SCHEMA_VERSION}, found {version!r}; update inspire_policy or "
+            "export the bundle again"
         )
     try:
         return read(Manifest, data, MANIFEST)
@@ -126,7 +131,8 @@ def _check_files(folder: Path, manifest: Manifest) -> None:
         digest = sha256(place)
         if digest != record.sha256:
             raise BundleError(
-                f"bundle {folder}: expected sha256 {record.sha256[:12]}... of {name}, found {digest[:12]}... (changed); {MEND}"
+                f"bundle {folder}: expected sha256 {record.sha256[:12]}... of {name}, found {digest[:12]}... "
+                f"(changed); {MEND}"
             )
 
 
@@ -154,7 +160,8 @@ def write_bundle(path: str | Path, manifest: Manifest, files: Mapping[str, bytes
         files: name -> content, or a file to copy.
 
     Returns:
-        The manifest as written. Raises BundleError, with nothing left behind, when the disk is full or the place not writable.
+        The manifest as written. Raises BundleError, with nothing left behind, when the disk is full or the place not
+        writable.
     """
     target = Path(path)
     missing = [name for name in manifest.required_files if name not in files]
@@ -183,7 +190,9 @@ def write_bundle(path: str | Path, manifest: Manifest, files: Mapping[str, bytes
 
 
 def _swap(new: Path, target: Path) -> None:
-    """Put a folder in the place of another; a folder cannot be replaced in one step, so the old one steps aside first."""
+    """Put a folder in the place of another; a folder cannot be replaced in one step, so the old one steps aside
+    first.
+    """
     if not target.exists():
         os.replace(new, target)
         return
@@ -199,7 +208,9 @@ def _swap(new: Path, target: Path) -> None:
 
 
 def bundle_folders() -> list[Path]:
-    """Where bundles are looked for by name: $INSPIRE_BUNDLES, share/inspire_bringup/bundles of each install prefix, the source tree."""
+    """Where bundles are looked for by name: $INSPIRE_BUNDLES, share/inspire_bringup/bundles of each install prefix, the
+    source tree.
+    """
     folders = [Path(place) for place in os.environ.get("INSPIRE_BUNDLES", "").split(os.pathsep) if place]
     prefixes = [Path(place) for place in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if place]
     folders += [prefix / "share" / "inspire_bringup" / "bundles" for prefix in prefixes]
@@ -224,5 +235,6 @@ def find_bundle(name_or_path: str | Path) -> Path:
         names += [place.parent.name for place in sorted(folder.glob(f"*/{MANIFEST}"))]
     known = ", ".join(dict.fromkeys(names)) or "none installed"
     raise BundleError(
-        f"bundle: expected a folder or a name among: {known}; found {text!r}; give one of these, or train and export one"
+        f"bundle: expected a folder or a name among: {known}; found {text!r}; give one of these, or train and export "
+        "one"
     )

@@ -6,9 +6,9 @@ left and right and say "catch". `REP103` is the mapping of this project's own bu
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Mapping, Sequence
 
 import numpy as np
 
@@ -60,7 +60,8 @@ REP103 = DirectionWords(
 
 
 def direction_axis(offset: Sequence[float] | np.ndarray, grasped: bool) -> int:
-    """The label of one object by the published rule: grasped first, else the axis of largest magnitude, ties to x, then y.
+    """The label of one object by the published rule: grasped first, else the axis of largest magnitude, ties to x,
+    then y.
 
     Args:
         offset: object position minus gripper position, shape (3,), metres, any frame.
@@ -79,7 +80,9 @@ def direction_axis(offset: Sequence[float] | np.ndarray, grasped: bool) -> int:
 
 
 def is_tie(offset: Sequence[float] | np.ndarray, margin: float = 0.01) -> bool:
-    """Whether the two largest magnitudes of an offset (shape (3,), metres) lie within `margin` metres: the label is a toss-up."""
+    """Whether the two largest magnitudes of an offset (shape (3,), metres) lie within `margin` metres: the label is a
+    toss-up.
+    """
     largest = np.sort(np.abs(np.asarray(offset, dtype=float)))[::-1]
     return bool(largest[0] - largest[1] < margin)
 

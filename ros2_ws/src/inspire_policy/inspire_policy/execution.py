@@ -1,12 +1,12 @@
 """Chunk execution: which action is published for which observation, and when the model is asked again.
 
-Everything is driven by the stamps of observations (int nanoseconds); there is no clock and no timer here. Step i of a chunk
-that was computed from the observation at t applies at t + i periods.
+Everything is driven by the stamps of observations (int nanoseconds); there is no clock and no timer here. Step i of a
+chunk that was computed from the observation at t applies at t + i periods.
 
 - Lockstep: every `horizon` steps the model is asked and its first action answers that very observation.
-- Real time: when `horizon` steps are done the model is asked, and the old chunk goes on, up to its length, until the new one is
-  there; the new one is entered at the step that belongs to the present. When the old one runs out first, the arm holds
-  (counted as underrun).
+- Real time: when `horizon` steps are done the model is asked, and the old chunk goes on, up to its length, until the
+  new one is there; the new one is entered at the step that belongs to the present. When the old one runs out first,
+  the arm holds (counted as underrun).
 - A gap or a jump back of the stamps, or a new instruction, drops the chunk and what is being computed.
 """
 
@@ -26,7 +26,8 @@ class Step:
 
     Attributes:
         lead: the action. stamp: when it applies, ns. observation_stamp: observation it was computed from, ns.
-        chunk_id: counted from 1; 0 before the first chunk. index: step of the chunk. hold: an underrun, the lead goes nowhere.
+        chunk_id: counted from 1; 0 before the first chunk. index: step of the chunk. hold: an underrun, the lead goes
+            nowhere.
     """
 
     lead: Lead
@@ -47,7 +48,9 @@ class Ticket:
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do about an observation: publish `step`, ask the model (`ticket`), or both; `repeat`: an observation met before."""
+    """What to do about an observation: publish `step`, ask the model (`ticket`), or both; `repeat`: an observation met
+    before.
+    """
 
     step: Step | None = None
     ticket: Ticket | None = None
@@ -112,7 +115,10 @@ class ChunkExecutor:
         return Decision(step=self._take(stamp, index), ticket=ticket)
 
     def deliver(self, ticket: Ticket, leads: Sequence[Lead]) -> Step | None:
-        """Take over a computed chunk. Returns the action of the newest observation if that has not been answered yet."""
+        """Take over a computed chunk.
+
+        Returns the action of the newest observation if that has not been answered yet.
+        """
         if ticket != self._ticket:
             return None
         if len(leads) != self._chunk_length:

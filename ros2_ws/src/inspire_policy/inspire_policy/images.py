@@ -1,8 +1,8 @@
 """Image geometry: one function from a camera's image to the model's, used by training and by the robot.
 
-Order: flip, centre crop, one resize. The cast to float and the normalisation are inside the exported graph, so what leaves
-here is uint8. OpenCV is deterministic for these operations; golden images in the tests pin them. "area" averages when
-shrinking; the other filters do not anti-alias.
+Order: flip, centre crop, one resize. The cast to float and the normalisation are inside the exported graph, so what
+leaves here is uint8. OpenCV is deterministic for these operations; golden images in the tests pin them. "area"
+averages when shrinking; the other filters do not anti-alias.
 """
 
 from __future__ import annotations
@@ -62,7 +62,10 @@ class ImageGeometry:
             )
 
     def apply(self, rgb: np.ndarray) -> np.ndarray:
-        """The model's image, uint8 (height, width, 3), contiguous, of an RGB image uint8 (H, W, 3). Raises ValueError."""
+        """The model's image, uint8 (height, width, 3), contiguous, of an RGB image uint8 (H, W, 3).
+
+        Raises ValueError.
+        """
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or 0 in rgb.shape:
             raise ValueError(f"image: expected uint8 of shape (height, width, 3), found {rgb.dtype} {rgb.shape}")
         image = rgb

@@ -34,7 +34,10 @@ class InferenceThread(Generic[Request, Result]):
             self._condition.notify()
 
     def fetch(self) -> tuple[Request, Result | Exception] | None:
-        """The oldest result not fetched yet, with its request; an exception where `compute` raised one. None if there is none."""
+        """The oldest result not fetched yet, with its request; an exception where `compute` raised one.
+
+        None if there is none.
+        """
         with self._condition:
             return self._results.popleft() if self._results else None
 

@@ -1,7 +1,7 @@
 """What an instruction names: the objects that the policy is asked about, and the checks before it is followed.
 
-A known phrase wins over anything shorter at the same place. What is not known is read as a noun phrase: the words after a
-determiner, a handling verb or a preposition up to the next word that cannot belong to it.
+A known phrase wins over anything shorter at the same place. What is not known is read as a noun phrase: the words
+after a determiner, a handling verb or a preposition up to the next word that cannot belong to it.
 """
 
 from __future__ import annotations
@@ -210,7 +210,10 @@ def checked_instruction(instruction: str, max_characters: int = MAX_CHARACTERS) 
 
 
 def checked_objects(objects: Sequence[str], known: Sequence[str], max_questions: int) -> tuple[str, ...]:
-    """The objects of an instruction, if a bundle can be asked about them. Raises ValueError when there are none, too many or unknown ones."""
+    """The objects of an instruction, if a bundle can be asked about them.
+
+    Raises ValueError when there are none, too many or unknown ones.
+    """
     names = ", ".join(known)
     if not objects:
         raise ValueError(f"instruction: expected it to name an object, found none; known objects: {names}")
@@ -221,6 +224,7 @@ def checked_objects(objects: Sequence[str], known: Sequence[str], max_questions:
         )
     if len(objects) > max_questions:
         raise ValueError(
-            f"instruction: expected at most {max_questions} objects, found {len(objects)}: {', '.join(objects)}; name fewer"
+            f"instruction: expected at most {max_questions} objects, found {len(objects)}: {', '.join(objects)}; name "
+            "fewer"
         )
     return tuple(objects)

@@ -1,4 +1,7 @@
-"""`policy.json`: everything the runtime has to know about a bundle. Training writes it, the robot reads it; both with these classes."""
+"""`policy.json`: everything the runtime has to know about a bundle.
+
+Training writes it, the robot reads it; both with these classes.
+"""
 
 from __future__ import annotations
 
@@ -110,14 +113,16 @@ class Manifest:
 
     Attributes:
         bodies: worlds or robots it was trained for. contract: what its actions mean.
-        chunk_length: actions per inference. horizon: actions executed before the next one. latency_budget_s: an observation may
-            be this much older than the chunk lasts when the gate receives an action, s.
+        chunk_length: actions per inference. horizon: actions executed before the next one. latency_budget_s: an
+            observation may be this much older than the chunk lasts when the gate receives an action, s.
         questions: whether the model is asked; False for the baseline. max_questions: objects per instruction.
         known_objects: phrases it may be asked about, as spoken, lower case. max_characters: of an instruction.
-        cameras: name -> geometry, in the order of the perception graph's inputs. proprioception: None if the model has none.
+        cameras: name -> geometry, in the order of the perception graph's inputs. proprioception: None if the model has
+            none.
         codec: settings of the action codec ({"bins": 256}); its arrays are in codec.npz.
-        files: name -> record, filled by `write_bundle`. parity: how and how closely the export was checked; "tolerance" is the
-            largest difference of a chunk's numbers that configure accepts. training: where it comes from; for people.
+        files: name -> record, filled by `write_bundle`. parity: how and how closely the export was checked;
+            "tolerance" is the largest difference of a chunk's numbers that configure accepts. training: where it comes
+            from; for people.
     """
 
     name: str

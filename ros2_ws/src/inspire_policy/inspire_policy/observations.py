@@ -1,7 +1,8 @@
-"""Images and state become one observation when all carry the same stamp; what does not fit is refused by name and counted.
+"""Images and state become one observation when all carry the same stamp; what does not fit is refused by name and
+counted.
 
-Keeps a few stamps at once, because topics overtake each other. A complete set makes all older ones void. A set that was sent
-again (lockstep re-sends until answered) is complete again once all its parts have come again.
+Keeps a few stamps at once, because topics overtake each other. A complete set makes all older ones void. A set that
+was sent again (lockstep re-sends until answered) is complete again once all its parts have come again.
 """
 
 from __future__ import annotations
@@ -29,8 +30,13 @@ class ObservationError(ValueError):
 
 @dataclass(frozen=True)
 class PolicyObservation:
-    """What the policy sees and feels at `stamp` ns: camera -> RGB uint8 (H, W, 3); pose of the tool in the base frame (m; x, y, z, w);
-    gripper opening 0..1."""
+    """What the policy sees and feels at `stamp` ns.
+
+    Attributes:
+        images: camera -> RGB uint8 (H, W, 3).
+        position, quaternion: of the tool in the base frame, (3,) m and (4,) x, y, z, w.
+        opening: of the gripper, 0 closed .. 1 open.
+    """
 
     stamp: int
     images: Mapping[str, np.ndarray]
@@ -64,7 +70,8 @@ class ObservationSet:
         if not (np.isfinite(position).all() and np.isfinite(norm) and abs(norm - 1.0) < 0.05):
             raise self.refused(
                 "bad_pose",
-                f"expected finite numbers and a unit quaternion, found {position} and {quaternion}; check the arm's driver",
+                f"expected finite numbers and a unit quaternion, found {position} and {quaternion}; check the arm's "
+                "driver",
             )
         return self._put("pose", stamp, (position, quaternion / norm))
 

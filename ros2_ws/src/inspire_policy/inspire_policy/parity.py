@@ -1,7 +1,7 @@
 """Parity: observations with the answers and chunks that the trained model gave, kept in the bundle as `parity.npz`.
 
-Configure runs them through the engine on this machine: a warm-up that also proves that graphs, geometry, tokens and codec are
-the ones the model was trained with.
+Configure runs them through the engine on this machine: a warm-up that also proves that graphs, geometry, tokens and
+codec are the ones the model was trained with.
 """
 
 from __future__ import annotations
@@ -94,7 +94,8 @@ def warm_up(bundle: Bundle, program: Program) -> int:
         difference = float(np.abs(tick.rows - sample.rows).max())
         if words != sample.words or not difference <= tolerance:
             raise BundleError(
-                f"bundle {manifest.name}: parity sample {number}: expected answers {sample.words} and a chunk within {tolerance}, found "
+                f"bundle {manifest.name}: parity sample {number}: expected answers {sample.words} and a chunk within "
+                f"{tolerance}, found "
                 f"{words} and {difference:.2g}; use the engine it was exported for, or export again"
             )
     return len(samples)

@@ -19,7 +19,8 @@ def proprioception_vector(position: np.ndarray, quaternion_xyzw: np.ndarray, ope
 
     Returns:
         Position, then the tool's x axis and y axis in the base frame (the first two columns of the rotation matrix, a
-        continuous form of rotation), then the opening. Raises ValueError on wrong shapes, non-finite numbers or a zero quaternion.
+        continuous form of rotation), then the opening. Raises ValueError on wrong shapes, non-finite numbers or a zero
+        quaternion.
     """
     position = np.asarray(position, dtype=np.float64)
     quaternion = np.asarray(quaternion_xyzw, dtype=np.float64)

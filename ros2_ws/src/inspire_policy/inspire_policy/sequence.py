@@ -1,4 +1,5 @@
-"""How perception, instruction, questions, answers and actions become one token sequence; for training and for the robot.
+"""How perception, instruction, questions, answers and actions become one token sequence; for training and for the
+robot.
 
 Style "compact":
 
@@ -7,9 +8,9 @@ Style "compact":
     per object: "In which direction is the X relative to the robot?" answer
     <act>, then <query_0> .. <query_Q-1> (continuous) or the action codes
 
-The prefix rows see each other both ways (or causally, by `prefix_attention`); everything after is causal. A question with its
-answer is an exact extension of what stood before, so the key/value cache is reused across questions and actions.
-Position ids count from 0 without gaps. The logits of row i predict row i + 1.
+The prefix rows see each other both ways (or causally, by `prefix_attention`); everything after is causal. A question
+with its answer is an exact extension of what stood before, so the key/value cache is reused across questions and
+actions. Position ids count from 0 without gaps. The logits of row i predict row i + 1.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ class Batch:
     Attributes:
         token_ids: (B, T) int64. use_embeddings: (B, T, 1) float32. position_ids: (B, T) int64.
         attention_bias: (B, 1, T, T) float32, additive, 0 or MASKED.
-        answer_rows, answer_ids, answer_mask: (B, K); mask is False where a sequence has fewer answers (rows and ids are 1 and 0 there).
+        answer_rows, answer_ids, answer_mask: (B, K); mask is False where a sequence has fewer answers (rows and ids
+            are 1 and 0 there).
         query_rows: (B, Q) int64. code_rows: (B, C) int64.
     """
 
@@ -145,7 +147,8 @@ def make_style(kind: str, tokenizer: TextTokenizer, *, perception_tokens: int, p
     """The style of a manifest. Raises ValueError on an unknown kind."""
     if kind not in STYLES:
         raise ValueError(
-            f"sequence style: expected one of {', '.join(STYLES)}, found {kind!r}; update inspire_policy or export again"
+            f"sequence style: expected one of {', '.join(STYLES)}, found {kind!r}; update inspire_policy or export "
+            "again"
         )
     return STYLES[kind](tokenizer, perception_tokens=perception_tokens, prefix_attention=prefix_attention)
 
@@ -192,7 +195,8 @@ def training_sequence(
 
 
 def collate(sequences: Sequence[TrainingSequence], prefix_attention: str, *, length: int | None = None) -> Batch:
-    """A batch, right-padded with id 0 to the longest sequence, or to `length` rows. Queries and codes must be equally many in each.
+    """A batch, right-padded with id 0 to the longest sequence, or to `length` rows. Queries and codes must be equally
+    many in each.
 
     A padded row sees the rows before it (so that its softmax is defined) and no real row sees a padded one.
     """

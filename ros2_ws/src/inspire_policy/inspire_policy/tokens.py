@@ -1,7 +1,7 @@
 """The small word-level tokenizer of this project's own bundles, and how text and special tokens become ids.
 
-Text is lower-cased and split at white space and punctuation. The special tokens are in the vocabulary but the splitting cuts
-them apart ("<act>" becomes "<", "act", ">"), so no instruction can smuggle one in.
+Text is lower-cased and split at white space and punctuation. The special tokens are in the vocabulary but the
+splitting cuts them apart ("<act>" becomes "<", "act", ">"), so no instruction can smuggle one in.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ def build_tokenizer(texts: Iterable[str], answer_words: Sequence[str], queries: 
         codes: number of action code tokens (size of a codebook or bins, 0 for the continuous codec).
 
     Returns:
-        A tokenizer with ids: <pad> 0, <unk> 1, <bos>, <sep>, <act>, the queries, the codes, the answer words, the words sorted.
+        A tokenizer with ids: <pad> 0, <unk> 1, <bos>, <sep>, <act>, the queries, the codes, the answer words, the
+        words sorted.
     """
     normaliser = normalizers.Lowercase()
     splitter = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation("isolated")])
@@ -78,7 +79,10 @@ def text_ids(tokenizer: TextTokenizer, text: str) -> list[int]:
 
 
 def padded_instruction_ids(tokenizer: TextTokenizer, instruction: str, length: int) -> np.ndarray:
-    """The perception graph's `instruction_ids`, int64 (length,), right-padded with <pad>. Raises ValueError if it is too long."""
+    """The perception graph's `instruction_ids`, int64 (length,), right-padded with <pad>.
+
+    Raises ValueError if it is too long.
+    """
     ids = text_ids(tokenizer, instruction)
     if len(ids) > length:
         raise ValueError(f"instruction: expected at most {length} tokens, found {len(ids)}; shorten it")

@@ -182,8 +182,8 @@ def test_unusable_parts_are_refused_by_name():
 def test_overlay_shows_the_probabilities_it_is_given():
     words = ("right", "left", "up")
     images = {"agentview": IMAGE, "wrist": IMAGE}
-    low = Answer("milk", "left", 2, np.array([0.1, 0.2, 0.7]))
-    high = Answer("milk", "left", 2, np.array([0.1, 0.9, 0.0]))
+    low = Answer("milk", "left", 2, (0.1, 0.2, 0.7))
+    high = Answer("milk", "left", 2, (0.1, 0.9, 0.0))
     pictures = [draw_overlay(images, "pick up the milk", words, [answer]) for answer in (low, high)]
     assert pictures[0].shape == pictures[1].shape and pictures[0].shape[0] % 2 == 0 and pictures[0].shape[1] % 2 == 0
 

@@ -1,4 +1,6 @@
-"""A bundle with random weights and graphs of the real shapes, built with `onnx` alone: what the runtime is tested on."""
+"""A bundle with random weights and graphs of the real shapes, built with `onnx` alone: what the runtime is tested
+on.
+"""
 
 from __future__ import annotations
 

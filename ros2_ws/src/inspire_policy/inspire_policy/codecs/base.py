@@ -29,14 +29,22 @@ class ActionCodec(Protocol):
     code_values: int
 
     def encode(self, rows: np.ndarray) -> np.ndarray:
-        """What the model has to predict for rows float (chunk_length, 7): codes int64 (codes,), or the rows themselves."""
+        """What the model has to predict for rows float (chunk_length, 7): codes int64 (codes,), or the rows
+        themselves.
+        """
 
     def decode(self, predicted: np.ndarray) -> np.ndarray:
-        """Rows float32 (chunk_length, 7) of codes int64 (codes,), or of the head's output (chunk_length, 7). Raises ValueError."""
+        """Rows float32 (chunk_length, 7) of codes int64 (codes,), or of the head's output (chunk_length, 7).
+
+        Raises ValueError.
+        """
 
 
 def checked_rows(rows: np.ndarray, chunk_length: int) -> np.ndarray:
-    """Rows as float64 (chunk_length, 7), clipped to their ranges. Raises ValueError on a wrong shape or a non-finite number."""
+    """Rows as float64 (chunk_length, 7), clipped to their ranges.
+
+    Raises ValueError on a wrong shape or a non-finite number.
+    """
     rows = np.asarray(rows, dtype=np.float64)
     if rows.shape != (chunk_length, LEAD_SIZE):
         raise ValueError(f"chunk: expected shape ({chunk_length}, {LEAD_SIZE}), found {rows.shape}")

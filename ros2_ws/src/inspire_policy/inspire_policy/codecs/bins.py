@@ -1,4 +1,6 @@
-"""Binning codec: each number of a chunk is one of 256 uniform bins over its range; chunk_length x 7 codes, row by row."""
+"""Binning codec: each number of a chunk is one of 256 uniform bins over its range; chunk_length x 7 codes, row by
+row.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from inspire_policy.codecs.base import checked_codes, checked_rows, rows_from_sy
 
 
 class BinsCodec:
-    """Uniform bins; a code decodes to the centre of its bin, so the error is at most half a bin (1 / bins of the range [-1, 1])."""
+    """Uniform bins; a code decodes to the centre of its bin, so the error is at most half a bin (1 / bins of the range
+    [-1, 1]).
+    """
 
     kind = "bins"
     queries = 0

@@ -1,4 +1,7 @@
-"""Continuous codec: one query token per step; the head turns their hidden states into the rows. One decoder pass per chunk."""
+"""Continuous codec: one query token per step; the head turns their hidden states into the rows.
+
+One decoder pass per chunk.
+"""
 
 from __future__ import annotations
 

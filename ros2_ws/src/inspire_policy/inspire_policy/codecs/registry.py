@@ -18,7 +18,10 @@ CODECS = (ContinuousCodec.kind, BinsCodec.kind, ResidualVQCodec.kind)
 def make_codec(
     kind: str, chunk_length: int, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
 ) -> ActionCodec:
-    """The codec `kind` with the manifest's `codec` settings ({"bins": 256} for bins) and the arrays of codec.npz. Raises ValueError."""
+    """The codec `kind` with the manifest's `codec` settings ({"bins": 256} for bins) and the arrays of codec.npz.
+
+    Raises ValueError.
+    """
     if kind == ContinuousCodec.kind:
         return ContinuousCodec(chunk_length)
     if kind == BinsCodec.kind:
@@ -26,5 +29,6 @@ def make_codec(
     if kind == ResidualVQCodec.kind:
         return ResidualVQCodec(chunk_length, arrays)
     raise ValueError(
-        f"action codec: expected one of {', '.join(CODECS)}, found {kind!r}; update inspire_policy or export the bundle again"
+        f"action codec: expected one of {', '.join(CODECS)}, found {kind!r}; update inspire_policy or export the "
+        "bundle again"
     )

@@ -1,8 +1,8 @@
 """Residual vector quantisation of a whole chunk: encoder MLP, a chain of codebooks, decoder MLP; one code per codebook.
 
-The arrays live in `codec.npz`: `codebooks` (quantizers, codes, width), and `encoder_weight_<i>` (out, in), `encoder_bias_<i>`,
-`decoder_weight_<i>`, `decoder_bias_<i>` for i = 0, 1, ...; ReLU between the layers, none after the last. The MLPs see the chunk
-flattened row by row, with the gripper opening stretched to [-1, 1].
+The arrays live in `codec.npz`: `codebooks` (quantizers, codes, width), and `encoder_weight_<i>` (out, in),
+`encoder_bias_<i>`, `decoder_weight_<i>`, `decoder_bias_<i>` for i = 0, 1, ...; ReLU between the layers, none after the
+last. The MLPs see the chunk flattened row by row, with the gripper opening stretched to [-1, 1].
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ class ResidualVQCodec:
     def __init__(self, chunk_length: int, arrays: Mapping[str, np.ndarray]) -> None:
         if "codebooks" not in arrays or arrays["codebooks"].ndim != 3:
             raise ValueError(
-                "residual VQ: expected codebooks of shape (quantizers, codes, width) in codec.npz; export the bundle again"
+                "residual VQ: expected codebooks of shape (quantizers, codes, width) in codec.npz; export the bundle "
+                "again"
             )
         self.chunk_length = chunk_length
         self._codebooks = np.asarray(arrays["codebooks"], dtype=np.float32)
@@ -44,7 +45,9 @@ class ResidualVQCodec:
         return codes
 
     def decode(self, predicted: np.ndarray) -> np.ndarray:
-        """Rows float32 (chunk_length, 7) of codes int64 (quantizers,): the sum of the code vectors through the decoder, clipped."""
+        """Rows float32 (chunk_length, 7) of codes int64 (quantizers,): the sum of the code vectors through the decoder,
+        clipped.
+        """
         codes = checked_codes(predicted, self.codes, self.code_values)
         vector = self._codebooks[np.arange(self.codes), codes].sum(axis=0)
         values = _forward(self._decoder, vector).reshape(self.chunk_length, LEAD_SIZE)
@@ -62,7 +65,8 @@ def _layers(
     if not layers or layers[0][0].shape[1] != inputs or layers[-1][0].shape[0] != outputs:
         found = [weight.shape for weight, _ in layers]
         raise ValueError(
-            f"residual VQ: expected an {name} from {inputs} to {outputs} numbers, found layers {found}; export the bundle again"
+            f"residual VQ: expected an {name} from {inputs} to {outputs} numbers, found layers {found}; export the "
+            "bundle again"
         )
     return layers
 

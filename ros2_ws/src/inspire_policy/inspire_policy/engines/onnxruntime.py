@@ -1,4 +1,7 @@
-"""ONNX Runtime on the CPU. One thread and no spinning by default: beside a simulator, spinning threads double the latency."""
+"""ONNX Runtime on the CPU.
+
+One thread and no spinning by default: beside a simulator, spinning threads double the latency.
+"""
 
 from __future__ import annotations
 
@@ -44,12 +47,16 @@ class OnnxRuntimeEngine:
         return self._inputs[graph]
 
     def run(self, graph: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Outputs by name. Inputs that the graph does not have are left out: the exporter drops those a model does not use."""
+        """Outputs by name.
+
+        Inputs that the graph does not have are left out: the exporter drops those a model does not use.
+        """
         session = self._sessions[graph]
         missing = [name for name in self._inputs[graph] if name not in inputs]
         if missing:
             raise EngineError(
-                f"engine: expected inputs {', '.join(self._inputs[graph])} of {graph}, missing {', '.join(missing)}; export again"
+                f"engine: expected inputs {', '.join(self._inputs[graph])} of {graph}, missing {', '.join(missing)}; "
+                "export again"
             )
         try:
             values = session.run(None, {name: inputs[name] for name in self._inputs[graph]})

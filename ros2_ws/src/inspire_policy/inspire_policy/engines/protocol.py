@@ -12,7 +12,9 @@ ENGINES = ("onnxruntime",)
 
 
 class EngineError(Exception):
-    """An engine is missing or cannot run a graph; the message says what was expected, what was found and how to mend it."""
+    """An engine is missing or cannot run a graph; the message says what was expected, what was found and how to mend
+    it.
+    """
 
 
 class Engine(Protocol):

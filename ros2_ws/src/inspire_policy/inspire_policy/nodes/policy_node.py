@@ -1,9 +1,9 @@
 """policy_node: a lifecycle node that sees, answers and acts by a bundle.
 
-configure loads the bundle, checks it against `body`, warms the engine up and checks parity; from activate on, instructions are
-followed. A complete observation triggers everything; the executor's thread translates messages, one more thread infers.
-What ends an instruction (status ERROR, lease given back, the gate holds): an unusable observation, a camera or state that
-stopped, an engine that failed.
+configure loads the bundle, checks it against `body`, warms the engine up and checks parity; from activate on,
+instructions are followed. A complete observation triggers everything; the executor's thread translates messages, one
+more thread infers. What ends an instruction (status ERROR, lease given back, the gate holds): an unusable observation,
+a camera or state that stopped, an engine that failed.
 """
 
 from __future__ import annotations
@@ -242,7 +242,8 @@ class PolicyNode(LifecycleNode):
         if self._commander.acting and time.monotonic() - self._since > self._patience:
             missing = ", ".join(self._parts.missing) or "cameras and arm"
             self._commander.fail(
-                f"observation_timeout: expected a complete observation every control period, found nothing new from {missing} "
+                "observation_timeout: expected a complete observation every control period, found nothing new from "
+                f"{missing} "
                 f"for {self._patience:g} s; check its driver, then give the instruction again"
             )
 

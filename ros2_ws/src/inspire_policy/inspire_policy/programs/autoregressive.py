@@ -1,7 +1,9 @@
-"""The autoregressive program: look once, answer each question, act; one perception pass per tick for any number of questions.
+"""The autoregressive program: look once, answer each question, act; one perception pass per tick for any number of
+questions.
 
-What is fed together: prefix and first question; each answer and the next question; the last answer, <act> and the query tokens.
-K questions and the continuous codec so take K + 1 decoder passes. Action codes are generated greedily, one pass each.
+What is fed together: prefix and first question; each answer and the next question; the last answer, <act> and the
+query tokens. K questions and the continuous codec so take K + 1 decoder passes. Action codes are generated greedily,
+one pass each.
 """
 
 from __future__ import annotations
@@ -46,7 +48,8 @@ class AutoregressiveProgram:
         rows += sum(len(self._style.question_ids(name)) + 1 for name in objects)
         if rows > self._manifest.decoder.cache_length:
             raise ValueError(
-                f"instruction: expected at most {self._manifest.decoder.cache_length} tokens with its questions, found {rows}; shorten it"
+                f"instruction: expected at most {self._manifest.decoder.cache_length} tokens with its questions, found "
+                f"{rows}; shorten it"
             )
 
     def tick(
@@ -64,7 +67,8 @@ class AutoregressiveProgram:
 
         Args:
             images: camera -> RGB uint8 (H, W, 3), upright as the camera gives it.
-            position: of the tool frame in the base frame, (3,) m. quaternion: (4,) x, y, z, w. opening: 0 closed .. 1 open.
+            position: of the tool frame in the base frame, (3,) m. quaternion: (4,) x, y, z, w. opening: 0 closed .. 1
+                open.
             instruction: as spoken. objects: to be asked about, in order; empty asks nothing.
             forced: object -> word to feed instead of the model's answer.
 
@@ -131,7 +135,7 @@ class AutoregressiveProgram:
         word = forced.get(name, self._words.words[int(np.argmax(kept))])
         if word not in self._words.axis_of:
             raise ValueError(f"forced answer: expected one of {', '.join(self._words.words)}, found {word!r}")
-        return Answer(name, word, self._words.axis_of[word], probabilities.astype(np.float32), forced=name in forced)
+        return Answer(name, word, self._words.axis_of[word], tuple(probabilities.tolist()), forced=name in forced)
 
     def _head(self, hidden: np.ndarray) -> np.ndarray:
         """The head's chunk (chunk_length, 7) of the query rows, the last ones of hidden (T, width)."""

@@ -20,14 +20,14 @@ class Answer:
 
     Attributes:
         object: as named in the instruction. word, axis: the answer fed back to the model (see DirectionWords).
-        probabilities: (words,) of the model in the vocabulary's order, also when the word was forced.
+        probabilities: one per word, of the model in the vocabulary's order, also when the word was forced.
         forced: the word was given from outside.
     """
 
     object: str
     word: str
     axis: int
-    probabilities: np.ndarray
+    probabilities: tuple[float, ...]
     forced: bool = False
 
 

@@ -97,7 +97,7 @@ class EpisodeDriver:
         self._node.destroy_node()
         self._context.try_shutdown()
 
-    def wait_ready(self, timeout: float = 60.0) -> None:
+    def wait_ready(self, timeout: float = 120.0) -> None:
         """Wait until world, gate and commander have reported themselves and hear the instruction.
 
         Raises StackFailure, BadInput.

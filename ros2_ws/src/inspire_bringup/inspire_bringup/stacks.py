@@ -162,14 +162,15 @@ def sim_stack(
     timing: dict[str, Value] = {"mode": mode, "use_sim_time": True}
     body: dict[str, Value] = {"world": world, "mode": mode, "image_size": image_size, "assets": assets}
     body["lockstep_timeout"] = lockstep_timeout
+    gate: dict[str, Value] = {**timing, "preset": "sim"}
     nodes = [
         node(package="inspire_sim", executable="sim_node", name="sim", stop_order=2, parameters=body),
-        node(package="inspire_arm", executable="arm_gate", name="arm_gate", stop_order=1, parameters=timing),
+        node(package="inspire_arm", executable="arm_gate", name="arm_gate", stop_order=1, parameters=gate),
     ]
     if commander == "expert":
         nodes.append(node(package="inspire_sim", executable="expert_node", name="expert", parameters=timing))
     elif commander == "policy":
-        brain: dict[str, Value] = {**timing, "bundle": _bundle_folder(bundle), "autostart": True}
+        brain: dict[str, Value] = {**timing, "bundle": _bundle_folder(bundle), "body": world, "autostart": True}
         nodes.append(
             node(package="inspire_policy", executable="policy_node", name="policy", lifecycle=True, parameters=brain)
         )

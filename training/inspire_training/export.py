@@ -1,0 +1,168 @@
+"""`inspire export`: the graphs of a checkpoint as ONNX files in a bundle, or nothing when they do not say what torch says."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from inspire_policy.bundle import load_bundle, write_bundle
+from inspire_policy.engines.protocol import make_engine
+from inspire_policy.manifest import Manifest
+from inspire_policy.parity import DEFAULT_TOLERANCE, PARITY_FILE, ParitySample, parity_bytes
+from inspire_policy.programs.base import graph_files, make_program
+from inspire_training.bundling import cache_length, manifest_of
+from inspire_training.checkpoint import Checkpoint, load_checkpoint
+from inspire_training.data.hdf5 import read_trajectories
+from inspire_training.graphs import DecoderGraph, HeadGraph, PerceptionGraph
+from inspire_training.policy_torch import TorchPolicy
+from inspire_training.settings import ExportSettings
+
+OPSET = 18
+KEPT_SAMPLES = 8  # that travel in the bundle for the robot's own check
+
+
+class ParityError(ValueError):
+    """The exported graphs do not do what the trained model does."""
+
+
+def export(settings: ExportSettings) -> Manifest:
+    """Write a bundle of a checkpoint; the folder is complete or as it was before.
+
+    Raises ParityError when ONNX Runtime's answers or chunks differ from torch's, ValueError or FileNotFoundError on wrong input.
+    """
+    torch.set_num_threads(1)
+    checkpoint = load_checkpoint(settings.checkpoint)
+    observations = list(_observations(settings, checkpoint))
+    samples = torch_samples(checkpoint, observations)
+    manifest = manifest_of(checkpoint, name=settings.name, bodies=settings.bodies)
+    with tempfile.TemporaryDirectory(prefix="inspire-export-") as scratch:
+        files: dict[str, bytes | Path] = dict(export_graphs(checkpoint, Path(scratch)))
+        files["tokenizer.json"] = checkpoint.tokenizer.to_str(pretty=True).encode()
+        if checkpoint.codec_arrays:
+            stream = io.BytesIO()
+            np.savez(stream, **checkpoint.codec_arrays)
+            files["codec.npz"] = stream.getvalue()
+        trial = Path(scratch) / "bundle"
+        write_bundle(trial, manifest, files)
+        difference = largest_difference(trial, samples)
+        parity = {
+            "frames": len(samples),
+            "source": settings.frames.name if settings.frames else "random images",
+            "largest_difference": difference,
+            "tolerance": DEFAULT_TOLERANCE,
+            "torch": torch.__version__.partition("+")[0],
+            "opset": OPSET,
+        }
+        files[PARITY_FILE] = parity_bytes(samples[:: max(1, len(samples) // KEPT_SAMPLES)][:KEPT_SAMPLES])
+        manifest = write_bundle(settings.out, dataclasses.replace(manifest, parity=parity), files)
+    size = sum(record.bytes for record in manifest.files.values()) / 1e6
+    print(f"{settings.out}: {size:.1f} MB, same answers as torch on {len(samples)} frames, chunks within {difference:.1e}")
+    return manifest
+
+
+def export_graphs(checkpoint: Checkpoint, folder: Path) -> dict[str, Path]:
+    """Write the ONNX files of a checkpoint into a folder and return them by name."""
+    policy = checkpoint.model.eval()
+    policy.backbone.model.config._attn_implementation = "eager"  # plain MatMul and Softmax in the graph
+    perception, decoder = PerceptionGraph(policy), DecoderGraph(policy, cache_length(checkpoint))
+    files = {"perception.onnx": folder / "perception.onnx", "decoder.onnx": folder / "decoder.onnx"}
+    _export(perception, perception.inputs(), ["embeddings"], files["perception.onnx"])
+    outputs = ["logits", "hidden", "new_keys", "new_values"]
+    _export(decoder, decoder.inputs(), outputs, files["decoder.onnx"], dynamic_shapes=decoder.dynamic_shapes())
+    if policy.head is not None:
+        head = HeadGraph(policy)
+        files["head.onnx"] = folder / "head.onnx"
+        _export(head, head.inputs(), ["chunk"], files["head.onnx"])
+    policy.backbone.model.config._attn_implementation = "sdpa"
+    return files
+
+
+def _export(module: nn.Module, inputs: dict[str, torch.Tensor], outputs: list[str], path: Path, **options: Any) -> None:
+    if "dynamic_shapes" in options:
+        options["dynamic_shapes"] = tuple(options["dynamic_shapes"].values())
+    with torch.no_grad():
+        torch.onnx.export(
+            module.eval(),
+            tuple(inputs.values()),
+            str(path),
+            input_names=list(inputs),
+            output_names=outputs,
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+            **options,
+        )
+
+
+def torch_samples(checkpoint: Checkpoint, observations: list[dict[str, Any]]) -> list[ParitySample]:
+    """What the trained model says of the observations."""
+    policy = TorchPolicy(checkpoint)
+    samples = []
+    for observation in observations:
+        tick = policy.tick(**observation)
+        samples.append(ParitySample(**observation, words=tuple(a.word for a in tick.answers), rows=tick.rows))
+    return samples
+
+
+def largest_difference(bundle_folder: Path, samples: list[ParitySample]) -> float:
+    """The largest difference of a chunk's numbers between a bundle in ONNX Runtime and the samples. Raises ParityError."""
+    bundle = load_bundle(bundle_folder)
+    program = make_program(bundle, make_engine("onnxruntime", graph_files(bundle)))
+    largest = 0.0
+    for number, sample in enumerate(samples):
+        tick = program.tick(sample.images, sample.position, sample.quaternion, sample.opening, sample.instruction, sample.objects)
+        words = tuple(answer.word for answer in tick.answers)
+        difference = float(np.abs(tick.rows - sample.rows).max())
+        if words != sample.words or not difference <= DEFAULT_TOLERANCE:
+            raise ParityError(
+                f"export: expected ONNX Runtime to answer {sample.words} and a chunk within {DEFAULT_TOLERANCE} on frame {number}, "
+                f"found {words} and {difference:.2g}; nothing was written"
+            )
+        largest = max(largest, difference)
+    return largest
+
+
+def _observations(settings: ExportSettings, checkpoint: Checkpoint) -> Iterator[dict[str, Any]]:
+    """`parity_frames` observations, evenly from the file's trajectories; random images when there is no file."""
+    if settings.frames is None:
+        yield from _random_observations(checkpoint, settings.parity_frames)
+        return
+    trajectories = list(read_trajectories(settings.frames))
+    total = sum(len(t) for t in trajectories)
+    wanted = set(np.linspace(0, total - 1, min(settings.parity_frames, total)).astype(int).tolist())
+    start = 0
+    for t in trajectories:
+        for frame in range(len(t)):
+            if start + frame in wanted:
+                yield {
+                    "images": {"agentview": t.images_agentview[frame], "wrist": t.images_wrist[frame]},
+                    "position": t.positions[frame].astype(np.float64),
+                    "quaternion": t.quaternions[frame].astype(np.float64),
+                    "opening": float(t.openings[frame]),
+                    "instruction": t.instruction,
+                    "objects": t.objects,
+                }
+        start += len(t)
+
+
+def _random_observations(checkpoint: Checkpoint, count: int) -> Iterator[dict[str, Any]]:
+    rng = np.random.default_rng(0)
+    objects = checkpoint.known_objects[:2]
+    for _ in range(count):
+        yield {
+            "images": {c.name: rng.integers(0, 256, (128, 128, 3), dtype=np.uint8) for c in checkpoint.config.cameras},
+            "position": rng.uniform(-0.2, 0.5, 3),
+            "quaternion": np.array([1.0, 0.0, 0.0, 0.0]),
+            "opening": float(rng.uniform()),
+            "instruction": f"pick up the {objects[0]} and place it in the {objects[-1]}",
+            "objects": objects,
+        }

@@ -1,0 +1,94 @@
+"""The three graphs that the robot runs, as torch modules with the runtime's names and shapes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from inspire_training.model.policy import InspirePolicy
+
+
+class PerceptionGraph(nn.Module):
+    """Images uint8 (1, H, W, 3) per camera, proprioception (1, 10), instruction_ids (1, L) to embeddings (1, N, width)."""
+
+    def __init__(self, policy: InspirePolicy) -> None:
+        super().__init__()
+        self.policy = policy
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        *images, proprioception, instruction_ids = inputs
+        return self.policy.perceive(images, proprioception, instruction_ids)
+
+    def inputs(self) -> dict[str, Tensor]:
+        """Example inputs by name."""
+        config = self.policy.config
+        example = {f"image_{c.name}": torch.randint(0, 255, (1, c.height, c.width, 3), dtype=torch.uint8) for c in config.cameras}
+        ids = torch.zeros(1, config.text_length, dtype=torch.int64)
+        ids[:, :5] = 2
+        return example | {"proprioception": torch.rand(1, 10), "instruction_ids": ids}
+
+
+class DecoderGraph(nn.Module):
+    """One pass over T rows with a static cache of S slots; see `InspirePolicy.decode`."""
+
+    def __init__(self, policy: InspirePolicy, slots: int) -> None:
+        super().__init__()
+        self.policy = policy
+        self.slots = slots
+
+    def forward(
+        self,
+        token_ids: Tensor,
+        embeddings: Tensor,
+        use_embeddings: Tensor,
+        position_ids: Tensor,
+        attention_bias: Tensor,
+        past_keys: Tensor,
+        past_values: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        return self.policy.decode(token_ids, embeddings, use_embeddings, position_ids, attention_bias, past_keys, past_values)
+
+    def inputs(self, rows: int = 7) -> dict[str, Tensor]:
+        """Example inputs by name; all different tensors, or the exporter would merge them."""
+        backbone = self.policy.config.backbone
+        cache = (backbone.layers, 1, backbone.kv_heads, self.slots, backbone.head_dim)
+        return {
+            "token_ids": torch.full((1, rows), 3, dtype=torch.int64),
+            "embeddings": torch.rand(1, rows, backbone.width),
+            "use_embeddings": torch.ones(1, rows, 1),
+            "position_ids": torch.arange(rows).unsqueeze(0),
+            "attention_bias": torch.zeros(1, 1, rows, self.slots + rows),
+            "past_keys": torch.rand(cache),
+            "past_values": torch.rand(cache),
+        }
+
+    def dynamic_shapes(self) -> dict[str, dict[int, object] | None]:
+        """T is free; the bias has S columns more."""
+        rows, columns = torch.export.Dim.DYNAMIC, torch.export.Dim.DYNAMIC
+        return {
+            "token_ids": {1: rows},
+            "embeddings": {1: rows},
+            "use_embeddings": {1: rows},
+            "position_ids": {1: rows},
+            "attention_bias": {2: rows, 3: columns},
+            "past_keys": None,
+            "past_values": None,
+        }
+
+
+class HeadGraph(nn.Module):
+    """Hidden states (1, Q, width) of the query tokens to a chunk (1, Q, 7)."""
+
+    def __init__(self, policy: InspirePolicy) -> None:
+        super().__init__()
+        if policy.head is None:
+            raise ValueError("head: expected the continuous codec, found codes")
+        self.head = policy.head
+        self._shape = (1, policy.config.chunk_length, policy.config.backbone.width)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return self.head(hidden)
+
+    def inputs(self) -> dict[str, Tensor]:
+        """Example inputs by name."""
+        return {"hidden": torch.rand(self._shape)}

@@ -1,0 +1,76 @@
+"""A policy in this process, in torch: the robot's own program over an engine that runs the checkpoint instead of ONNX files.
+
+Answers, banned words, cache and chunks are therefore the runtime's by construction. Used for DAgger and for parity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Callable
+
+import numpy as np
+import torch
+
+from inspire_policy.programs.autoregressive import AutoregressiveProgram
+from inspire_policy.programs.base import Tick
+from inspire_training.bundling import bundle_in_memory, cache_length
+from inspire_training.checkpoint import Checkpoint, load_checkpoint
+from inspire_training.graphs import DecoderGraph, HeadGraph, PerceptionGraph
+
+
+class TorchEngine:
+    """`inspire_policy.engines.protocol.Engine` over the modules of a policy."""
+
+    name = "torch"
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        policy = checkpoint.model.eval()
+        self._graphs: dict[str, tuple[Callable, tuple[str, ...], tuple[str, ...]]] = {}
+        perception, decoder = PerceptionGraph(policy), DecoderGraph(policy, cache_length(checkpoint))
+        self._graphs["perception"] = (perception, tuple(perception.inputs()), ("embeddings",))
+        self._graphs["decoder"] = (decoder, tuple(decoder.inputs()), ("logits", "hidden", "new_keys", "new_values"))
+        if policy.head is not None:
+            self._graphs["head"] = (HeadGraph(policy), ("hidden",), ("chunk",))
+
+    def inputs(self, graph: str) -> tuple[str, ...]:
+        """Names of a graph's inputs."""
+        return self._graphs[graph][1]
+
+    @torch.inference_mode()
+    def run(self, graph: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Outputs by name."""
+        module, names, outputs = self._graphs[graph]
+        result = module(*(torch.from_numpy(np.ascontiguousarray(inputs[name])) for name in names))
+        values = result if isinstance(result, tuple) else (result,)
+        return {name: value.numpy() for name, value in zip(outputs, values)}
+
+
+class TorchPolicy:
+    """A checkpoint that answers and acts.
+
+    Attributes:
+        horizon: steps of a chunk to execute before the next tick.
+    """
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.horizon = checkpoint.config.horizon
+        self._program = AutoregressiveProgram(bundle_in_memory(checkpoint), TorchEngine(checkpoint))
+
+    def tick(
+        self,
+        images: Mapping[str, np.ndarray],
+        position: np.ndarray,
+        quaternion: np.ndarray,
+        opening: float,
+        instruction: str,
+        objects: tuple[str, ...],
+    ) -> Tick:
+        """One inference; see `inspire_policy.programs.autoregressive.AutoregressiveProgram.tick`."""
+        return self._program.tick(images, position, quaternion, opening, instruction, objects)
+
+
+def load_policy(checkpoint: Path | str, *, threads: int = 1) -> TorchPolicy:
+    """The policy of a checkpoint or run, on `threads` CPU threads."""
+    torch.set_num_threads(threads)
+    return TorchPolicy(load_checkpoint(checkpoint))

@@ -26,7 +26,7 @@ class Adapter(Protocol):
     """Turns limited leads into targets; may remember what it commanded."""
 
     def target(self, limited: Limited, measured: Pose) -> tuple[np.ndarray, np.ndarray, tuple[tuple[str, str], ...]]:
-        """Target position (3,) m and quaternion (4,) x, y, z, w in the base frame, and further clamps (name, detail)."""
+        """Target position (3,) m and quaternion (4,) in the base frame, and further clamps (name, detail)."""
 
     def remember(self, quaternion: np.ndarray) -> None:
         """An orientation (4,) that was commanded by other means, such as a hold."""
@@ -36,7 +36,7 @@ class Adapter(Protocol):
 
 
 class ImpedancePose:
-    """Measured (+) lead. A rotation lead of exactly zero keeps the last commanded orientation bit for bit, as OSC does."""
+    """Measured (+) lead. A rotation lead of exactly zero keeps the last commanded orientation bit for bit, like OSC."""
 
     def __init__(self, envelope: Envelope, contract: ActionContract) -> None:
         self._max_rotation = envelope.max_angular_speed / contract.lead_gain

@@ -1,4 +1,4 @@
-"""Why an action is refused: its own content, who sent it, and its age. Each check yields (name, expected and found) or None."""
+"""Why an action is refused: content, sender, age. Each check yields (name, expected and found) or None."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The envelope: the box, speeds and changes of speed that no command leaves, whatever comes in.
 
-The twist that counts is v = lead_gain x lead. Limits apply in this order, each by scaling or moving no more than it must:
-speed, change of speed, workspace box. The box comes last and wins: braking at its faces may be harder than the limit on the
-change. A lead that breaks no limit passes through bit for bit; what was clamped is listed by name, never silent.
+The twist that counts is v = lead_gain x lead. Limits apply in this order, each by scaling or moving no more than it
+must: speed, change of speed, workspace box. The box comes last and wins: braking at its faces may be harder than the
+limit on the change. A lead that breaks no limit passes through bit for bit; clamps are listed by name, never silent.
 """
 
 from __future__ import annotations
@@ -21,18 +21,19 @@ class Envelope:
     """Limits of one arm.
 
     Attributes:
-        workspace_low, workspace_high: corners of the box in the base frame, m, that the target of the tool stays in; from
-            outside it may only come closer.
+        workspace_low, workspace_high: corners of the box in the base frame, m, that the target of the tool stays in;
+            from outside it may only come closer.
         max_linear_speed: m/s. max_angular_speed: rad/s. Norms of v.
         max_linear_change: m/s^2. max_angular_change: rad/s^2. Norms of the change of v per second.
         max_hold_distance: m; a hold keeps the last target when it is this close to the measured position.
         max_action_age: s, age of an action's stamp, on ROS time; also the most that it may lie ahead.
-        max_observation_age: s, age of the observation that an action was computed from: chunk length / rate + latency budget.
+        max_observation_age: s, age of the observation that an action was computed from: chunk length / rate + latency
+            budget.
         max_pose_age: s, age of the measured pose, on ROS time.
     """
 
-    workspace_low: tuple[float, float, float] = (0.20, -0.45, 0.01)
-    workspace_high: tuple[float, float, float] = (0.75, 0.45, 0.70)
+    workspace_low: tuple[float, ...] = (0.20, -0.45, 0.01)
+    workspace_high: tuple[float, ...] = (0.75, 0.45, 0.70)
     max_linear_speed: float = 0.25
     max_angular_speed: float = 0.5
     max_linear_change: float = 2.0
@@ -60,8 +61,8 @@ class Envelope:
 
 
 ROBOT = Envelope()
-# Wide enough that no action within the contract of the simulated arm is ever clamped: 0.05 m per axis at a gain of 5.3/s is
-# 0.46 m/s, 0.5 rad per axis 4.6 rad/s, and a reversal of both fits into half a control period.
+# Wide enough that no action within the contract of the simulated arm is ever clamped: 0.05 m per axis at a gain of
+# 5.3/s is 0.46 m/s, 0.5 rad per axis 4.6 rad/s, and a reversal of both fits into half a control period.
 SIM = Envelope(
     workspace_low=(-1.1, -1.1, -0.6),
     workspace_high=(1.1, 1.1, 1.5),
@@ -88,7 +89,7 @@ class Twist:
 
 @dataclass(frozen=True)
 class Limited:
-    """A lead within the envelope, the target position (3,) m, the twist, and what was clamped: (name, expected and found)."""
+    """A lead within the envelope, its target position (3,) m, its twist, and the clamps: (name, expected and found)."""
 
     lead: Lead
     position: np.ndarray

@@ -1,11 +1,11 @@
 """The gate: the only thing that may command an arm. Pure core; whoever feeds it publishes the commands it returns.
 
-States: IDLE (nothing commanded yet), MOVING, HOLDING (leaves by itself on the next accepted action), FAULT (latched; ends the
-lease, so that nothing moves by itself after a reset).
+States: IDLE (nothing commanded yet), MOVING, HOLDING (leaves by itself on the next accepted action), FAULT (latched;
+ends the lease, so that nothing moves by itself after a reset).
 
-Lockstep pairs action and measured pose of equal stamp, in either order of arrival, and answers what it has answered before
-with the very same command. In realtime an action meets the newest pose, ages are checked on ROS time (`now`) and silence on
-the steady clock (`steady`), both int nanoseconds. A hold is a pose captured once and said again and again.
+Lockstep pairs action and measured pose of equal stamp, in either order of arrival, and answers what it has answered
+before with the very same command. In realtime an action meets the newest pose, ages are checked on ROS time (`now`) and
+silence on the steady clock (`steady`), both int nanoseconds. A hold is a pose captured once and said again and again.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ class Gate:
         return self.fault(reasons.SECOND_COMMANDER, detail, now=now)
 
     def tick(self, *, now: int, steady: int) -> Command | None:
-        """One turn of the steady loop, realtime only: watches for silence and says the hold again each control period."""
+        """One turn of the steady loop, realtime only: watches for silence, says the hold again each control period."""
         silence = self._watchdog.check(steady)
         limits = f"expected an action every {self._watchdog.hold_after:g} s"
         if silence is Silence.LONG:

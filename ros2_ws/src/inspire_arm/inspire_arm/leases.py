@@ -1,4 +1,4 @@
-"""The lease: who may command the arm. It guards against mistakes, not against malice: rclpy does not tell who published."""
+"""The lease: who may command the arm. A guard against mistakes, not malice: rclpy does not tell who published."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes through the gate: measured poses, actions in, commands out. Stamps are int nanoseconds, quaternions x, y, z, w."""
+"""What goes through the gate: poses and actions in, commands out. Stamps: int nanoseconds; quaternions: x, y, z, w."""
 
 from __future__ import annotations
 

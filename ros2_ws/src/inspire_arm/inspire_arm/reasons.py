@@ -1,4 +1,4 @@
-"""Named reasons: every drop, clamp, hold and fault is counted under a stable name. Faults latch until an explicit reset."""
+"""Named reasons: every drop, clamp, hold and fault counts under a stable name. Faults latch until an explicit reset."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ OPERATOR_STOP = "operator_stop"
 
 @dataclass(frozen=True)
 class Reason:
-    """A named reason: what was expected, found and how to mend it, when first (ns) and how often since the last reset."""
+    """A named reason: expected, found and how to mend it; when first (ns) and how often since the last reset."""
 
     name: str
     detail: str

@@ -29,7 +29,8 @@ class SilenceWatchdog:
     def __post_init__(self) -> None:
         if not 0 < self.hold_after < self.fault_after:
             raise ValueError(
-                f"silence limits: expected 0 < hold_after < fault_after, found {self.hold_after} s and {self.fault_after} s"
+                f"silence limits: expected 0 < hold_after < fault_after, "
+                f"found {self.hold_after} s and {self.fault_after} s"
             )
 
     def feed(self, steady: int) -> None:

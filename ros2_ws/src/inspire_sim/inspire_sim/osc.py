@@ -1,8 +1,8 @@
 """From a commanded pose back to the action of robosuite's OSC_POSE controller.
 
-OSC_POSE sets its goal to the MEASURED pose plus the scaled action, so measured + (target - measured) is the target. With a
-rotation of exactly zero it keeps its previous orientation goal; a target that repeats the previous orientation bit for bit
-must therefore become an exact zero, or the goal would be re-anchored by rounding errors.
+OSC_POSE sets its goal to the MEASURED pose plus the scaled action, so measured + (target - measured) is the target. With
+a rotation of exactly zero it keeps its previous orientation goal; a target that repeats the previous orientation bit for
+bit must therefore become an exact zero, or the goal would be re-anchored by rounding errors.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ def osc_from_target(
 
     Args:
         position: target (3,) m. quaternion: target (4,) x, y, z, w. Both of the tool frame in the base frame.
-        measured_position: (3,) m. measured_quaternion: (4,) x, y, z, w. The same pose now, as the controller measures it.
-        last_target_quaternion: orientation of the target before, None when there was none since the reset (the controller's
-            orientation goal is then the measured one).
+        measured_position: (3,) m. measured_quaternion: (4,) x, y, z, w. The pose now, as the controller measures it.
+        last_target_quaternion: orientation of the target before, None when there was none since the reset (the
+            controller's orientation goal is then the measured one).
         opening: gripper, 0 closed .. 1 open; open above 0.5.
         contract: scale of the action.
 
     Returns:
-        Action (7,), clipped to [-1, 1]: a target farther away than the contract's largest lead is approached, not jumped to.
+        Action (7,), clipped to [-1, 1]: a target farther away than the contract's largest lead is approached.
     """
     reference = measured_quaternion if last_target_quaternion is None else last_target_quaternion
     if np.array_equal(quaternion, reference):

@@ -1,6 +1,7 @@
 """The arm gate on the graph: feeds the pure gate with messages and publishes the commands that it returns.
 
-In lockstep no clock or timer is in the path. In realtime a steady-clock loop of 100 Hz watches for silence and says holds.
+In lockstep no clock or timer is in the path. In realtime a steady-clock loop of 100 Hz watches for silence and says
+holds.
 """
 
 from __future__ import annotations

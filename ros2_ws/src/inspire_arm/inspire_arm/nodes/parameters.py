@@ -41,14 +41,14 @@ def declare_parameters(node: Node) -> GateParameters:
         node,
         "preset",
         "robot",
-        "Defaults of the limits: robot (slow, motion disabled until enabled) or sim (never clamps an action within the contract).",
+        "Defaults of the limits: robot (slow, motion disabled) or sim (never clamps an action within the contract).",
         choices=tuple(_PRESETS),
     )
     mode = declare(
         node,
         "mode",
         "realtime",
-        "realtime: ages on ROS time and silence on the steady clock; lockstep: action and pose of equal stamp, no clock.",
+        "realtime: ages on ROS time, silence on the steady clock; lockstep: action and pose of equal stamp, no clock.",
         choices=("realtime", "lockstep"),
     )
     enabled = declare(node, "enable_motion", preset == "sim", "Whether the arm may be commanded at all.")
@@ -58,7 +58,7 @@ def declare_parameters(node: Node) -> GateParameters:
         node,
         "lead_gain",
         standard.lead_gain,
-        "Commanded speed per lead, 1/s: v = lead_gain x lead.",
+        "Speed per lead, 1/s: v = lead_gain x lead.",
         low=0.1,
         high=100.0,
     )

@@ -1,13 +1,14 @@
-"""Conversions between messages and the core's types: stamps in int nanoseconds, poses and images as NumPy arrays, leads.
+"""Conversions between messages and the core's types: stamps in int nanoseconds, poses and images as arrays, leads.
 
-A message that does not hold what it claims raises MessageError ("expected X, found Y"); whether the numbers are finite is
-for the receiver to judge.
+A message that does not hold what it claims raises MessageError ("expected X, found Y"); whether the numbers are finite
+is for the receiver to judge.
 """
 
 from __future__ import annotations
 
 from array import array
-from typing import Protocol, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -27,7 +28,7 @@ class MessageError(ValueError):
 
 
 class AnswerLike(Protocol):
-    """One direction answer: object as named, word, signed axis (0 grasped), probabilities in the order of the vocabulary."""
+    """One direction answer: object as named, word, signed axis (0 grasped), probabilities in the vocabulary's order."""
 
     @property
     def object(self) -> str: ...
@@ -106,13 +107,13 @@ def rgb_view(message: Image) -> np.ndarray:
 
 
 def to_rgb_image(rgb: np.ndarray, stamp: int, frame: str) -> Image:
-    """An rgb8 image message of RGB uint8 (height, width, 3), taken at `stamp` nanoseconds in the optical frame `frame`."""
+    """An rgb8 image of RGB uint8 (height, width, 3), taken at `stamp` nanoseconds in the optical frame `frame`."""
     if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
         raise MessageError(f"image: expected uint8 of shape (height, width, 3), found {rgb.dtype} of shape {rgb.shape}")
     height, width, _ = rgb.shape
     # One memcpy; the setter would check every element of anything but an array of type B.
     data = array("B")
-    data.frombytes(memoryview(np.ascontiguousarray(rgb)).cast("B"))
+    data.frombytes(np.ascontiguousarray(rgb).data.cast("B"))
     message = Image(height=height, width=width, encoding="rgb8", is_bigendian=0, step=3 * width)
     message.data = data
     message.header.stamp = to_stamp(stamp)
@@ -148,7 +149,7 @@ def to_action(
     chunk_id: int = 0,
     index: int = 0,
 ) -> EndEffectorAction:
-    """An action of a lead that applies at `stamp`, computed from the observation at `observation_stamp` (both nanoseconds)."""
+    """An action that applies at `stamp`, computed from the observation at `observation_stamp` (both nanoseconds)."""
     message = EndEffectorAction(
         observation_stamp=to_stamp(observation_stamp),
         commander_id=commander_id,

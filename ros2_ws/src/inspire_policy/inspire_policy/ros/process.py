@@ -1,9 +1,11 @@
 """The life of a node's process: start, spin on one thread, and on SIGINT or SIGTERM say the last word before the end.
 
-rclpy's own signal handlers invalidate the context first, so that a hold could no longer be published: they are off here.
-A node may define `on_stop()`; it publishes what must be its last messages, which are then waited for until acknowledged.
+rclpy's own signal handlers invalidate the context first, so that a hold could no longer be published: they are off
+here. A node may define `on_stop()`; it publishes what must be its last messages, which are then waited for until
+acknowledged.
 
-Exit codes: 0 stopped by a signal, 1 a failure while running, 2 a node that refuses its configuration (ConfigurationError).
+Exit codes: 0 stopped by a signal, 1 a failure while running, 2 a node that refuses its configuration
+(ConfigurationError).
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import sys
 import threading
 import time
 import traceback
-from typing import Callable, Sequence
+from collections.abc import Callable, Sequence
 
 import rclpy
 from rclpy.duration import Duration
@@ -37,7 +39,7 @@ class _StopSignals:
         self._reader, self._writer = socket.socketpair()
         self._writer.setblocking(False)
         for number in (signal.SIGINT, signal.SIGTERM):
-            # The handler has nothing to do: being Python's own, it makes the signal's number appear in the wakeup socket.
+            # The handler has nothing to do: that there is one makes the signal's number appear in the wakeup socket.
             signal.signal(number, lambda _number, _frame: None)
         signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         threading.Thread(target=self._watch, daemon=True, name="signals").start()

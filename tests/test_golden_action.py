@@ -1,17 +1,13 @@
 """The golden action contract: through the gate and back, robosuite's own OSC_POSE controller gets the same goals.
 
-One environment is driven with the actions directly, its twin through lead -> gate -> target pose -> action, in the base frame.
+One environment is driven with the actions directly, its twin through lead -> gate -> target pose -> action, in the base
+frame.
 """
 
 import os
 
-os.environ.setdefault("MUJOCO_GL", "osmesa")
-os.environ.setdefault("PYOPENGL_PLATFORM", "osmesa")
-
 import numpy as np
 import pytest
-
-robosuite = pytest.importorskip("robosuite")
 
 from inspire_arm.envelope import SIM
 from inspire_arm.gate import Gate
@@ -19,6 +15,10 @@ from inspire_arm.motion import Action, Pose
 from inspire_policy.action import ActionContract, lead_from_osc
 from inspire_policy.rotations import quaternion_from_rotvec, quaternion_multiply, rotate, rotvec_from_quaternion
 from inspire_sim.osc import osc_from_target
+
+os.environ.setdefault("MUJOCO_GL", "osmesa")
+os.environ.setdefault("PYOPENGL_PLATFORM", "osmesa")
+robosuite = pytest.importorskip("robosuite")
 
 CONTRACT = ActionContract()
 PERIOD = 50_000_000  # ns
@@ -110,7 +110,7 @@ def arms():
 
 
 def random_actions(seed):
-    """Smooth random actions, (STEPS, 7): full scale at times, rotations exactly zero for stretches, gripper both ways."""
+    """Smooth random actions, (STEPS, 7): full scale at times, rotation exactly zero for stretches, both grips."""
     generator = np.random.default_rng(seed)
     knots = generator.uniform(-1.5, 1.5, (STEPS // 10 + 2, 6))
     steps = np.arange(STEPS) / 10

@@ -14,7 +14,7 @@ setup(
     install_requires=["setuptools", "numpy", "inspire_policy"],
     extras_require={
         # robosuite itself (1.4.0) is installed without its dependencies: it asks for another build of OpenCV.
-        "tabletop": ["mujoco", "numba", "scipy", "Pillow", "PyOpenGL", "termcolor"],
+        "tabletop": ["mujoco", "fast-simplification", "numba", "scipy", "Pillow", "PyOpenGL", "termcolor"],
     },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{package}"]),

@@ -1,7 +1,8 @@
 """Point the CMake files of the ROS wheels at this machine's Python and NumPy headers.
 
-The wheels were built in an image whose interpreter lay under /opt/python; their exported targets still name its folders,
-and CMake stops at an include folder that does not exist. Run inside the virtual environment; running it again changes nothing.
+The wheels were built in an image whose interpreter lay under /opt/python; their exported targets still name its
+folders, and CMake stops at an include folder that does not exist. Run inside the virtual environment; running it again
+changes nothing.
 """
 
 import re

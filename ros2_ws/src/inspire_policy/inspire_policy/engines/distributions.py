@@ -1,6 +1,7 @@
-"""Which ONNX Runtime is installed. Two distributions (CPU and GPU) write the same files: with both, whichever came last half wins.
+"""Which ONNX Runtime is installed. Two distributions (CPU and GPU) write the same files: with both, the last half wins.
 
-The extras `cpu` and `gpu` of this package exclude each other; pip cannot express that, so it is checked where a session is made.
+The extras `cpu` and `gpu` of this package exclude each other; pip cannot express that, so it is checked where a session
+is made.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ def require_one_onnxruntime(installed: tuple[str, ...] | None = None) -> str:
             "(or the extra cpu or gpu of inspire_policy)"
         )
     raise EngineError(
-        f"engine: expected one of onnxruntime and onnxruntime-gpu, found {' and '.join(found)}, which overwrite each other's files; "
-        f"pip uninstall -y {' '.join(found)}, then install the one you want"
+        f"engine: expected one of onnxruntime and onnxruntime-gpu, found {' and '.join(found)}, "
+        f"which overwrite each other's files; pip uninstall -y {' '.join(found)}, then install the one you want"
     )
 
 

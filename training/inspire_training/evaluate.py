@@ -49,7 +49,7 @@ class Settings:
     instruction: str
 
 
-def main(
+def evaluate(
     bundle: str = "tabletop",
     world: str = "tabletop",
     episodes: int = 100,
@@ -112,6 +112,13 @@ def main(
         )
     print(f"written: {out / RESULT_FILE}")
     return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line of `evaluate`; returns its exit code."""
+    import tyro
+
+    return int(tyro.cli(evaluate, prog="inspire evaluate", args=arguments))
 
 
 class Evaluation:

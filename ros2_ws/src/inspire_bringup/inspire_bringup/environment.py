@@ -47,13 +47,24 @@ def _reserve(domain: int) -> bool:
         return False
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        for participant in range(8):
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-                probe.bind(("", 7400 + 250 * domain + 10 + 2 * participant))  # the port rule of RTPS
     except OSError:
         os.close(lock)
         return False
+    if not _ports_are_free(domain):
+        os.close(lock)
+        return False
     _held_locks.append(lock)
+    return True
+
+
+def _ports_are_free(domain: int) -> bool:
+    """Whether no participant listens in a domain (the port rule of RTPS, the first eight participants)."""
+    try:
+        for participant in range(8):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+                probe.bind(("", 7400 + 250 * domain + 10 + 2 * participant))
+    except OSError:
+        return False
     return True
 
 

@@ -31,13 +31,15 @@ class StackArgument:
         name: lower case with underscores; the runner's option is `--name` with dashes.
         default: the value when it is not given; its type is the argument's type.
         description: one sentence, with the unit where there is one.
-        choices: the allowed values, empty when free.
+        choices: the allowed values, empty when free. low, high: the allowed range of a number, None when free.
     """
 
     name: str
     default: Value
     description: str
     choices: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
 
     def parse(self, text: Value) -> Value:
         """The value of a text, of the default's type. Raises BadInput with what was expected."""
@@ -48,9 +50,12 @@ class StackArgument:
                 raise BadInput(f"{self.name}: expected true or false, found {text!r}")
             return str(text).lower() == "true"
         try:
-            return type(self.default)(text)
+            value = type(self.default)(text)
         except ValueError:
             raise BadInput(f"{self.name}: expected {_article(type(self.default))}, found {text!r}") from None
+        if self.low is not None and self.high is not None and not self.low <= float(value) <= self.high:
+            raise BadInput(f"{self.name}: expected {self.low:g} to {self.high:g}, found {text}")
+        return value
 
 
 def _article(kind: type) -> str:
@@ -120,7 +125,13 @@ SIM_ARGUMENTS: tuple[StackArgument, ...] = (
     StackArgument(
         name="namespace", default="", description="Namespace of all nodes and topics, such as left; empty for none."
     ),
-    StackArgument(name="image_size", default=128, description="Width and height of both camera images in pixels."),
+    StackArgument(
+        name="image_size",
+        default=128,
+        low=16,
+        high=1024,
+        description="Width and height of both camera images in pixels.",
+    ),
     StackArgument(
         name="assets",
         default="",
@@ -130,6 +141,8 @@ SIM_ARGUMENTS: tuple[StackArgument, ...] = (
     StackArgument(
         name="lockstep_timeout",
         default=30.0,
+        low=0.1,
+        high=3600.0,
         description="Seconds without an answer after which an episode ends in lockstep.",
     ),
 )
@@ -154,6 +167,7 @@ def sim_stack(
         BadInput: a value is not among its choices, or the bundle does not exist.
     """
     values: dict[str, Value] = {"world": world, "mode": mode, "commander": commander, "image_size": image_size}
+    values["lockstep_timeout"] = lockstep_timeout
     for argument in SIM_ARGUMENTS:
         if argument.name in values:
             argument.parse(values[argument.name])

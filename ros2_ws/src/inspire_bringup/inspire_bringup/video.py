@@ -7,7 +7,7 @@ RUN.mcap`. One frame per observation; in lockstep the video therefore plays in s
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,11 @@ import cv2
 import numpy as np
 
 from inspire_bringup.errors import BadInput
-from inspire_policy.directions import question
+from inspire_policy.overlay import draw_overlay
 
-VIEW = 384  # px, height and width of each camera in the video
-LINE = 26  # px per line of text
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
-_WHITE, _GREY, _GREEN, _RED = (240, 240, 240), (150, 150, 150), (110, 220, 120), (255, 110, 100)
+FOOTER = 28  # px, the line with step and truth
+_GREY = (150, 150, 150)
+_STATES = ("idle", "waiting", "running", "succeeded", "failed")
 
 
 @dataclass(frozen=True)
@@ -30,13 +29,15 @@ class Frame:
 
     Attributes:
         views: camera name -> RGB uint8 (height, width, 3), in the order they are shown.
-        instruction: what the commander follows. answers: object -> word, in order of mention; truth: likewise.
+        instruction: what the commander follows. words: its answer vocabulary.
+        answers: with object, word and probabilities, in order of mention. truth: object -> word.
         step, state: of the episode.
     """
 
     views: Mapping[str, np.ndarray]
     instruction: str = ""
-    answers: Mapping[str, str] = field(default_factory=dict)
+    words: Sequence[str] = ()
+    answers: Sequence[Any] = ()
     truth: Mapping[str, str] = field(default_factory=dict)
     step: int = 0
     state: str = ""
@@ -55,19 +56,19 @@ def write_video(recording: Path, video: Path, *, rate_hz: float = 20.0) -> int:
         raise BadInput(
             f"video: expected images of both cameras in {recording}, found none; was the run stopped before it began?"
         )
-    lines = max(1, *(len(frame.answers) for frame in frames))
-    size = (VIEW * len(frames[0].views), VIEW + LINE * (lines + 2))
+    rows = max(len(frame.answers) for frame in frames)
+    height, width, _ = draw(frames[0], rows=rows).shape
     partial = video.with_name(f".{video.stem}.partial{video.suffix}")
     writer = imageio_ffmpeg.write_frames(
-        str(partial), size, fps=rate_hz, codec="libx264", quality=None, macro_block_size=2,
+        str(partial), (width, height), fps=rate_hz, codec="libx264", quality=None, macro_block_size=2,
         output_params=["-crf", "20", "-preset", "veryfast", "-threads", "1", "-movflags", "+faststart"],
     )  # fmt: skip
     try:
         writer.send(None)
         for frame in frames:
-            writer.send(draw(frame, lines=lines))
+            writer.send(draw(frame, rows=rows))
         for _ in range(int(rate_hz)):  # the end stays readable for a second
-            writer.send(draw(frames[-1], lines=lines))
+            writer.send(draw(frames[-1], rows=rows))
         writer.close()
         if not partial.is_file() or partial.stat().st_size == 0:
             raise OSError(f"expected a video in {partial}, found none; is the disk full?")
@@ -78,71 +79,53 @@ def write_video(recording: Path, video: Path, *, rate_hz: float = 20.0) -> int:
     return len(frames)
 
 
-def draw(frame: Frame, *, lines: int) -> np.ndarray:
-    """A picture, RGB uint8 (VIEW + LINE * (lines + 2), VIEW * cameras, 3), of a frame with room for `lines` answers."""
-    views = [cv2.resize(view, (VIEW, VIEW), interpolation=cv2.INTER_CUBIC) for view in frame.views.values()]
-    picture = np.full((VIEW + LINE * (lines + 2), VIEW * len(views), 3), 24, dtype=np.uint8)
-    picture[:VIEW] = np.hstack(views)
-    for index, name in enumerate(frame.views):
-        _write(picture, name, (VIEW * index + 8, 20), _WHITE, 0.5)
-    _write(picture, frame.instruction or "(no instruction)", (10, VIEW + LINE - 6), _WHITE, 0.6)
-    for row, (name, word) in enumerate(frame.answers.items(), start=2):
-        end = _write(picture, question(name), (10, VIEW + LINE * row - 6), _GREY, 0.5)
-        true = frame.truth.get(name)
-        end = _write(picture, word, (end + 10, VIEW + LINE * row - 6), _GREEN if true in (None, word) else _RED, 0.6)
-        if true not in (None, word):
-            _write(picture, f"(truth: {true})", (end + 10, VIEW + LINE * row - 6), _GREY, 0.5)
-    _write(picture, f"step {frame.step}  {frame.state}", (10, picture.shape[0] - 8), _GREY, 0.5)
-    return picture
-
-
-def _write(picture: np.ndarray, text: str, place: tuple[int, int], colour: tuple[int, int, int], scale: float) -> int:
-    """Draw a line of text, shrunk to the picture's width; returns the x where it ends."""
-    (width, _), _ = cv2.getTextSize(text, _FONT, scale, 1)
-    room = picture.shape[1] - place[0] - 6
-    if width > room > 0:
-        scale, width = scale * room / width, room
-    cv2.putText(picture, text, place, _FONT, scale, colour, 1, cv2.LINE_AA)
-    return place[0] + width
+def draw(frame: Frame, *, rows: int) -> np.ndarray:
+    """A picture, RGB uint8 (height, width, 3), both even, of a frame with room for `rows` answers; what is wrong is
+    said below.
+    """
+    picture = draw_overlay(frame.views, frame.instruction, frame.words, frame.answers, rows=rows)
+    footer = np.full((FOOTER, picture.shape[1], 3), 24, dtype=np.uint8)
+    judged = [(answer, frame.truth.get(answer.object, answer.word)) for answer in frame.answers]
+    wrong = [f"{answer.object} is {true}" for answer, true in judged if true != answer.word]
+    text = f"step {frame.step}  {frame.state}" + (f"   in truth: {', '.join(wrong)}" if wrong else "")
+    cv2.putText(footer, text, (8, 19), cv2.FONT_HERSHEY_SIMPLEX, 0.45, _GREY, 1, cv2.LINE_AA)
+    return np.concatenate([picture, footer])
 
 
 def read_frames(recording: Path) -> Iterator[Frame]:
     """The observations of a recording, in order; the answers of a frame are the newest not younger than it."""
     images: dict[int, dict[str, Any]] = {}
-    answers: dict[int, dict[str, str]] = {}
+    answers: dict[int, Any] = {}
     truths: dict[int, dict[str, str]] = {}
     statuses: list[Any] = []
-    instructions: dict[int, str] = {}
     for topic, stamp, message in _messages(recording):
         if "/camera/" in topic:
             images.setdefault(stamp, {})[topic.split("/camera/")[1].split("/")[0]] = message
         elif topic.endswith("/inspire/answers"):
-            answers[stamp] = {a.object: a.word for a in message.answers}
-            instructions[stamp] = message.instruction
+            answers[stamp] = message
         elif topic.endswith("/sim/answers"):
             truths[stamp] = {a.object: a.word for a in message.answers}
         elif topic.endswith("/sim/episode"):
             statuses.append((stamp, message))
     cameras = sorted({name for views in images.values() for name in views})
-    newest: dict[str, str] = {}
-    instruction = ""
+    newest: Any = None
     position = -1
     for stamp in sorted(images):
         newest = answers.get(stamp, newest)
         while position + 1 < len(statuses) and statuses[position + 1][0] <= stamp:
             position += 1
         status = statuses[position][1] if position >= 0 else None
-        instruction = instructions.get(stamp) or (status.instruction if status is not None else instruction)
         if set(images[stamp]) != set(cameras):
             continue  # an image was lost
-        views = {name: _pixels(images[stamp][name]) for name in cameras}
-        state = _STATES[status.state] if status is not None else ""
         yield Frame(
-            views, instruction, newest, truths.get(stamp, {}), int(status.step) if status is not None else 0, state
+            views={name: _pixels(images[stamp][name]) for name in cameras},
+            instruction=status.instruction if status is not None else newest.instruction if newest is not None else "",
+            words=newest.words if newest is not None else (),
+            answers=newest.answers if newest is not None else (),
+            truth=truths.get(stamp, {}),
+            step=int(status.step) if status is not None else 0,
+            state=_STATES[status.state] if status is not None else "",
         )
-
-
-_STATES = ("idle", "waiting", "running", "succeeded", "failed")
 
 
 def _messages(recording: Path) -> Iterator[tuple[str, int, Any]]:

@@ -27,7 +27,7 @@ from inspire_policy.action import ActionContract
 from inspire_policy.rotations import quaternion_conjugate, quaternion_multiply, rotvec_from_quaternion
 
 MEMORY_PERIODS = 1.5  # a larger gap between poses ends what was remembered of the motion
-RESET_GAP = 0.5  # s; a gap this large, or time running back, is another episode: the hold is captured anew
+RESET_GAP = 0.5  # s; after a gap this large a hold that is far from where the arm is now belongs to another episode
 
 
 class State(Enum):
@@ -124,7 +124,7 @@ class Gate:
         if self._pose is not None:
             gap = (pose.stamp - self._pose.stamp) * 1e-9
             if gap < 0 or gap > MEMORY_PERIODS * self._contract.period:
-                self._forget(episode=gap < 0 or gap > RESET_GAP)
+                self._forget(pose, gap)
         self._pose = pose
         if not self._lockstep:
             return None
@@ -283,10 +283,13 @@ class Gate:
         max_turn = self._envelope.max_angular_speed / self._contract.lead_gain
         return distance <= self._envelope.max_hold_distance and float(np.linalg.norm(turn)) <= max_turn
 
-    def _forget(self, *, episode: bool) -> None:
-        """Drop what was remembered of the motion; with `episode` also what would be held and answered."""
+    def _forget(self, measured: Pose, gap: float) -> None:
+        """Drop what was remembered of the motion before a gap of `gap` seconds (negative: time ran back)."""
         self._adapter.forget()
         self._twist = Twist.zero()
         self._last_steady = None
-        if episode or self._lockstep:
+        if self._lockstep or gap < 0:
             self._last = self._last_key = self._hold = None
+        elif self._hold is not None and gap > RESET_GAP and not self._near(self._hold, measured):
+            # Poses may also have been missed on a busy machine: a hold near the arm stays as it was captured.
+            self._hold = None

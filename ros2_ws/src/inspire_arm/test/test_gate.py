@@ -198,6 +198,15 @@ def test_another_episode_captures_the_hold_anew():
     assert np.array_equal(tick(gate, 140).position, [0.4, 0.0, 0.4])
 
 
+def test_a_hold_outlives_a_gap_in_the_poses_of_an_arm_that_stays():
+    gate = make()
+    see(gate, pose(0))
+    moved = do(gate, action(0))
+    tick(gate, 80)
+    see(gate, pose(1080, (0.5, 0.0, 0.27)), 90)
+    assert np.array_equal(tick(gate, 140).position, moved.position)
+
+
 @pytest.mark.parametrize(
     ("name", "bad"),
     [

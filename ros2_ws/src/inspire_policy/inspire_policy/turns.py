@@ -1,8 +1,8 @@
 """Whose turn it is: which observation a commander still has to answer, and how long its answers take. No ROS.
 
-In lockstep the world sends an observation again until it is answered, so a commander that sees an answered stamp says the very
-same again and computes nothing. A stamp further than 1.5 periods from the last answered one means another episode, a restarted
-world or lost observations: what was planned before it no longer holds.
+In lockstep the world sends an observation again until it is answered, so a commander that sees an answered stamp says
+the very same again and computes nothing. A stamp further than 1.5 periods from the last answered one means another
+episode, a restarted world or lost observations: what was planned before it no longer holds.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ GAP_PERIODS = 1.5
 
 
 class Turn(Enum):
-    """What to do with an observation. NEW: answer it. JUMP: drop plans, then answer it. AGAIN: repeat the last answer. OLD: nothing."""
+    """What to do with an observation. NEW: answer it. JUMP: drop plans, then answer it. AGAIN: repeat the last
+    answer. OLD: nothing.
+    """
 
     NEW = "new"
     JUMP = "jump"

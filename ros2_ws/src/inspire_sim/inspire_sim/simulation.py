@@ -1,7 +1,8 @@
 """One world and its running episode: reset, advance by a commanded pose, judge. No ROS, no clock.
 
-A command is a pose of the tool frame and a gripper opening, as a real arm's controller takes it. It becomes an OSC_POSE action from
-the very observation that was published, so that the numbers of a lockstep episode depend on its messages alone.
+A command is a pose of the tool frame and a gripper opening, as a real arm's controller takes it. It becomes an
+OSC_POSE action from the very observation that was published, so that the numbers of a lockstep episode depend on its
+messages alone.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Target:
     @property
     def finite(self) -> bool:
         """Whether every number is finite."""
-        return bool(np.isfinite(self.position).all() and np.isfinite(self.quaternion).all() and np.isfinite(self.opening))
+        return bool(np.isfinite([*self.position, *self.quaternion, self.opening]).all())
 
 
 class Simulation:
@@ -73,7 +74,8 @@ class Simulation:
         """Start an episode; `instruction` is told instead of the task's own where it is not empty.
 
         Raises:
-            WorldError: unknown task or split, or an instruction that is too long; the running episode is untouched then.
+            WorldError: unknown task or split, or an instruction that is too long; the running episode is untouched
+                then.
         """
         if instruction:
             try:

@@ -1,8 +1,10 @@
-"""What every commander (policy, expert, teleoperation) does alike: hear instructions, hold the lease, act in turn, report status.
+"""What every commander (policy, expert, teleoperation) does alike: hear instructions, hold the lease, act in turn,
+report status.
 
-An instruction is refused (status REFUSED with the reason) or leads to a lease from the arm gate and to status ACTING; an empty
-one gives the lease back, whereupon the gate holds. The same instruction again changes nothing, so that a repeating publisher
-does not restart the plan. The gate may start later than the commander: the lease is asked for again until it answers.
+An instruction is refused (status REFUSED with the reason) or leads to a lease from the arm gate and to status ACTING;
+an empty one gives the lease back, whereupon the gate holds. The same instruction again changes nothing, so that a
+repeating publisher does not restart the plan. The gate may start later than the commander: the lease is asked for
+again until it answers.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from inspire_msgs.msg import CommanderStatus, EndEffectorAction
+from inspire_msgs.msg import CommanderStatus, EndEffectorAction, GateStatus
 from inspire_msgs.srv import AcquireLease
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
@@ -34,7 +36,8 @@ def _nothing() -> None:
 class Commander:
     """One commander on its node. All callbacks run on the node's executor.
 
-    Use: on a complete observation of stamp t, `judge(t)`; for NEW or JUMP compute and `act(action)`, for AGAIN `repeat()`.
+    Use: on a complete observation of stamp t, `judge(t)`; for NEW or JUMP compute and `act(action)`, for AGAIN
+        `repeat()`.
     """
 
     def __init__(
@@ -73,10 +76,12 @@ class Commander:
         self._request: Future | None = None
         self._requested_at = 0.0
         self._holds_lease = False
+        self._lease_seen = False  # the gate's status has named this commander since the lease was granted
         self._actions = node.create_publisher(EndEffectorAction, "inspire/action", COMMAND)
         self._statuses = node.create_publisher(CommanderStatus, "inspire/status", LATCHED)
         self._lease = node.create_client(AcquireLease, "arm/acquire")
         node.create_subscription(String, "instruction", self._on_instruction, INSTRUCTION)
+        node.create_subscription(GateStatus, "arm/status", self._on_gate, LATCHED)
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # simulated time may stand still
         self._timers = [
             node.create_timer(0.05, self._ask, clock=steady),
@@ -130,7 +135,9 @@ class Commander:
         self._set_state(CommanderStatus.ERROR, reason)
 
     def close(self) -> None:
-        """The last word of the process: give the lease back, so that the gate holds, and wait for its answer for up to 0.5 s."""
+        """The last word of the process: give the lease back, so that the gate holds, and wait for its answer for up
+        to 0.5 s.
+        """
         self._withdraw()
         deadline = time.monotonic() + 0.5
         executor = self._node.executor
@@ -194,7 +201,8 @@ class Commander:
         now = time.monotonic()
         if now - self._asked_since > LEASE_TIMEOUT:
             self.refuse(
-                f"arm/acquire: expected an answer of the arm gate within {LEASE_TIMEOUT:g} s, found none; start arm_gate first"
+                f"arm/acquire: expected an answer of the arm gate within {LEASE_TIMEOUT:g} s, found none; "
+                "start arm_gate first"
             )
         elif self._lease.service_is_ready() and (self._request is None or now - self._requested_at > ASK_PERIOD):
             self._requested_at = now
@@ -210,10 +218,22 @@ class Commander:
             return
         self._asked_since = None
         if reply.granted:
-            self._holds_lease = True
+            self._holds_lease, self._lease_seen = True, False
             self._begin_acting()
         else:
             self.refuse(f"arm/acquire: {reply.message or 'refused'} (holder: {reply.holder or 'none'})")
+
+    def _on_gate(self, message: GateStatus) -> None:
+        """A gate that names another holder, or none after a fault, has taken the lease away."""
+        if not self._holds_lease:
+            return
+        if message.commander_id == self.id:
+            self._lease_seen = True
+        elif self._lease_seen:  # an older status may still arrive after the grant
+            self._holds_lease = False
+            faults = ", ".join(reason.name for reason in message.latched)
+            cause = f"by a fault ({faults}); call arm/reset, then instruct again" if faults else "by the gate"
+            self.refuse(f"arm/acquire: expected to hold the lease, found it ended {cause}")
 
     def _begin_acting(self) -> None:
         self._set_state(CommanderStatus.ACTING)

@@ -1,4 +1,6 @@
-"""The scripted expert as a commander: it reads the privileged truth of the simulated scene and acts like a policy would."""
+"""The scripted expert as a commander: it reads the privileged truth of the simulated scene and acts like a policy
+would.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ class ExpertNode(Node):
 
     def __init__(self) -> None:
         super().__init__("expert")
-        declare(self, "mode", "lockstep", "As the world's; the expert acts alike in both.", choices=("lockstep", "realtime"))
+        declare(self, "mode", "lockstep", "As the world's; the expert acts alike.", choices=("lockstep", "realtime"))
         self._contract = ActionContract()
         self._expert = Expert(self._contract)
         self._newest: SceneTruth | None = None

@@ -1,7 +1,8 @@
-"""Lockstep, as the world sees it: which command answers the present observation, and when to speak again. No ROS, no clock of its own.
+"""Lockstep, as the world sees it: which command answers the present observation, and when to speak again. No ROS, no
+clock of its own.
 
-The world publishes the observation of stamp t and waits for a pose and a gripper command of exactly this stamp; whatever else
-arrives is a duplicate or belongs to another time.
+The world publishes the observation of stamp t and waits for a pose and a gripper command of exactly this stamp;
+whatever else arrives is a duplicate or belongs to another time.
 """
 
 from __future__ import annotations

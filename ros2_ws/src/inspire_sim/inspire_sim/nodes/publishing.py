@@ -1,4 +1,5 @@
-"""What a simulated body says once per control period, on the topics of a real one, and says again when it was not heard.
+"""What a simulated body says once per control period, on the topics of a real one, and says again when it was not
+heard.
 
 Images are rendered only while somebody listens: rendering is most of a period's cost.
 """
@@ -92,4 +93,5 @@ class BodyPublisher:
         self._episode.publish(message)
 
     def _watched(self) -> bool:
-        return any(publisher.get_subscription_count() > 0 for publisher in (*self._images.values(), *self._infos.values()))
+        views = (*self._images.values(), *self._infos.values())
+        return any(publisher.get_subscription_count() > 0 for publisher in views)

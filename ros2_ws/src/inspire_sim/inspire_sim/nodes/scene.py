@@ -33,7 +33,9 @@ class TrueAnswer:
 
 
 def to_scene_truth(truth: Truth, *, instruction: str, named: Sequence[str], stamp: int, frame: str) -> SceneTruth:
-    """The message of a truth at `stamp` ns; directions of the named objects only, as nobody is asked about the others."""
+    """The message of a truth at `stamp` ns; directions of the named objects only, as nobody is asked about the
+    others.
+    """
     message = SceneTruth(instruction=instruction, gripper_opening=float(truth.gripper_opening))
     message.header.stamp = to_stamp(stamp)
     message.header.frame_id = frame

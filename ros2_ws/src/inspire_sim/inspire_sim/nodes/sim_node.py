@@ -2,7 +2,8 @@
 
 lockstep: the world waits for the command of each observation; same seed and same commander, same episode, bit for bit.
 realtime: the world steps at the control rate on the steady clock with the last command, whatever is late.
-Either way `/clock` is this node's own and strictly increases for the life of the process: a reset jumps one second ahead.
+Either way `/clock` is this node's own and strictly increases for the life of the process: a reset jumps one second
+ahead.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ class SimNode(Node):
         super().__init__("sim")
         world = declare(self, "world", "tabletop", "The simulated world.", choices=WORLDS)
         size = declare(self, "image_size", 128, "Width and height of both camera images, px.", low=16, high=1024)
-        mode = declare(self, "mode", "lockstep", "Who waits for whom; see the package.", choices=("lockstep", "realtime"))
-        timeout = declare(self, "lockstep_timeout", 30.0, "s without a command that end an episode.", low=0.1, high=3600.0)
+        mode = declare(self, "mode", "lockstep", "Who waits for whom.", choices=("lockstep", "realtime"))
+        timeout = declare(self, "lockstep_timeout", 30.0, "s without a command that end it.", low=0.1, high=3600.0)
         assets = declare(self, "assets", "", "Folder of LIBERO's assets; empty: the environment, the cache, the hub.")
         seed = declare(self, "seed", 0, "Seed of the episode that the node starts with.", low=0, high=2**31 - 1)
         task = declare(self, "task", "", "Task of that episode by name or index; empty: chosen by the seed.")
@@ -76,9 +77,8 @@ class SimNode(Node):
 
     def _on_pose(self, message: PoseStamped) -> None:
         if message.header.frame_id != self._simulation.world.contract.frame:
-            self._complain(
-                f"arm/target_pose: expected frame {self._simulation.world.contract.frame!r}, found {message.header.frame_id!r}"
-            )
+            expected = self._simulation.world.contract.frame
+            self._complain(f"arm/target_pose: expected frame {expected!r}, found {message.header.frame_id!r}")
         elif self._lockstep:
             self._turnstile.pose(stamp_ns(message.header.stamp), *pose_arrays(message.pose))
             self._advance_in_lockstep()
@@ -116,7 +116,8 @@ class SimNode(Node):
         now = time.monotonic()
         if self._simulation.state is State.RUNNING and self._turnstile.expired(now):
             self._simulation.fail(
-                f"lockstep_timeout: expected a command within {self._timeout:g} s, found none; is the commander running?"
+                f"lockstep_timeout: expected a command within {self._timeout:g} s, found none; "
+                "is the commander running?"
             )
             self._turnstile.close()
             self._body.episode(self._stamp)

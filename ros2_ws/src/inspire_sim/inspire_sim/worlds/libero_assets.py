@@ -1,7 +1,8 @@
 """Where LIBERO's meshes and textures come from, and importing LIBERO without its question on stdin.
 
-LIBERO asks on stdin unless `$LIBERO_CONFIG_PATH/config.yaml` exists when it is first imported, and looks for its assets beside its
-own code; both are settled here, in a private folder, before the import. Nothing is written into site-packages.
+LIBERO asks on stdin unless `$LIBERO_CONFIG_PATH/config.yaml` exists when it is first imported, and looks for its
+assets beside its own code; both are settled here, in a private folder, before the import. Nothing is written into
+site-packages.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ def cache_folder() -> Path:
 
 
 def find_assets(assets: str | None = None) -> Path:
-    """The folder of LIBERO's assets: the argument, else $INSPIRE_LIBERO_ASSETS, else the user's cache, else fetched from the hub.
+    """The folder of LIBERO's assets: the argument, else $INSPIRE_LIBERO_ASSETS, else the user's cache, else fetched
+    from the hub.
 
     Raises:
         WorldError: a named folder lacks parts, or there are no assets and the hub cannot be reached.
@@ -48,7 +50,8 @@ def find_assets(assets: str | None = None) -> Path:
 
 
 def import_libero(assets: Path) -> Path:
-    """Make LIBERO importable with these assets; returns the folder of its code, which holds its tasks and initial states.
+    """Make LIBERO importable with these assets; returns the folder of its code, which holds its tasks and initial
+    states.
 
     Raises:
         WorldError: LIBERO is not installed.
@@ -75,7 +78,8 @@ def _missing(folder: Path) -> list[str]:
 
 def _how_to_get() -> str:
     return (
-        f"get them with `hf download {HUB_REPOSITORY} --repo-type dataset --local-dir {cache_folder() / 'libero_assets'}`, "
+        f"get them with `hf download {HUB_REPOSITORY} --repo-type dataset "
+        f"--local-dir {cache_folder() / 'libero_assets'}`, "
         f"or set {VARIABLE} to the folder `libero/libero/assets` of a LIBERO checkout"
     )
 

@@ -1,7 +1,7 @@
 """LIBERO's suites as data: task names, instructions, initial states and the objects that an instruction asks about.
 
-Read from the files of hf-libero without importing its benchmark module, which would import torch. The instruction is the task's
-file name in words, as every published policy is told it (not the `:language` line of the BDDL file).
+Read from the files of hf-libero without importing its benchmark module, which would import torch. The instruction is
+the task's file name in words, as every published policy is told it (not the `:language` line of the BDDL file).
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ def read_initial_states(root: Path, suite: str, task: str) -> np.ndarray:
             member = next(name for name in archive.namelist() if name.endswith("/data.pkl"))
             states = _NumpyUnpickler(io.BytesIO(archive.read(member))).load()
     except (OSError, zipfile.BadZipFile, StopIteration, pickle.UnpicklingError) as error:
-        raise WorldError(f"initial states: expected a readable file {path}, found {error}; reinstall hf-libero") from error
+        raise WorldError(
+            f"initial states: expected a readable file {path}, found {error}; reinstall hf-libero"
+        ) from error
     return np.asarray(states, dtype=np.float64)
 
 
@@ -94,7 +96,9 @@ _NUMPY_NAMES = ("_reconstruct", "ndarray", "dtype", "scalar", "_frombuffer")
 
 
 def instance_of(name: str, instances: Sequence[str]) -> str | None:
-    """The object that a name of a BDDL predicate belongs to: "flat_stove_1_cook_region" is of "flat_stove_1"; None for a place."""
+    """The object that a name of a BDDL predicate belongs to: "flat_stove_1_cook_region" is of "flat_stove_1"; None
+    for a place.
+    """
     owners = [i for i in instances if re.search(r"_\d+$", i) and (name == i or name.startswith(i + "_"))]
     return max(owners, key=len) if owners else None
 
@@ -107,7 +111,8 @@ def spoken_names(
     Args:
         instruction: lower case.
         interest: `obj_of_interest` of the BDDL file, instances such as "milk_1" or regions of them.
-        goal: predicates of the BDDL file; their order tells equal objects apart ("the left plate", then "the right plate").
+        goal: predicates of the BDDL file; their order tells equal objects apart ("the left plate", then "the right
+            plate").
         instances: every object and fixture of the BDDL file.
     """
     goal_order = [instance_of(word, instances) for predicate in goal for word in predicate[1:]]
@@ -126,7 +131,9 @@ def spoken_names(
 
 
 def _mention(instruction: str, instance: str, twins: bool, taken: list[tuple[int, int]]) -> tuple[int, str]:
-    """Where the instruction speaks of an instance and in which words; after its end, in the instance's own words, where it does not."""
+    """Where the instruction speaks of an instance and in which words; after its end, in the instance's own words,
+    where it does not.
+    """
     for phrase in _phrases(instance):
         pattern = rf"\b(?:{_BEFORE}{phrase}|{phrase}{_AFTER}|{phrase})(?=s?\b)" if twins else rf"\b{phrase}(?=s?\b)"
         for match in re.finditer(pattern, instruction):

@@ -14,7 +14,8 @@ def make_world(name: str, *, image_size: int = 128, assets: str | None = None) -
 
     Args:
         name: one of WORLDS. image_size: width and height of each camera image, px.
-        assets: folder of LIBERO's assets; None or empty: $INSPIRE_LIBERO_ASSETS, the user's cache, the hub. Not used by tabletop.
+        assets: folder of LIBERO's assets; None or empty: $INSPIRE_LIBERO_ASSETS, the user's cache, the hub. Not used
+            by tabletop.
 
     Raises:
         WorldError: unknown name, wrong image size, no renderer, or LIBERO or its assets are missing.

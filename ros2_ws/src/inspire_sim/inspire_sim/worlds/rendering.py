@@ -1,8 +1,8 @@
 """Offscreen images of a robosuite simulation, fast in software: no mirror pass, no shadows, no multisampling.
 
-Software rendering is bound by passes and vertices, not by pixels: a stock robosuite scene at 2 x 128 px takes 160 ms, without the
-mirror pass 60, without multisampling and shadows as well 30. Images come bottom-up from OpenGL and leave here upright.
-The decoder of segmentation images is this module's own: robosuite 1.4's overflows uint8 with NumPy 2.
+Software rendering is bound by passes and vertices, not by pixels: a stock robosuite scene at 2 x 128 px takes 160 ms,
+without the mirror pass 60, without multisampling and shadows as well 30. Images come bottom-up from OpenGL and leave
+here upright. The decoder of segmentation images is this module's own: robosuite 1.4's overflows uint8 with NumPy 2.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ def check_renderer() -> None:
     """Whether images can be rendered at all. Raises WorldError without the library that MUJOCO_GL asks for."""
     if os.environ["MUJOCO_GL"] == "osmesa" and ctypes.util.find_library("OSMesa") is None:
         raise WorldError(
-            "renderer: expected the library OSMesa (MUJOCO_GL=osmesa), found none; install it with `apt-get install libosmesa6`, "
-            "or set MUJOCO_GL=egl where a GPU driver is"
+            "renderer: expected the library OSMesa (MUJOCO_GL=osmesa), found none; "
+            "install it with `apt-get install libosmesa6`, or set MUJOCO_GL=egl where a GPU driver is"
         )
 
 
 def fast_rendering(sim: Any) -> None:
-    """Switch a simulation's offscreen context to the fast path. To be called again after a hard reset, which makes a new context.
+    """Switch a simulation's offscreen context to the fast path. To be called again after a hard reset, which makes a
+    new context.
 
     Args:
         sim: robosuite MjSim with an offscreen context (`has_offscreen_renderer=True`).
@@ -67,7 +68,9 @@ def render(sim: Any, camera: str, width: int, height: int) -> np.ndarray:
 
 
 def render_segmentation(sim: Any, camera: str, width: int, height: int) -> np.ndarray:
-    """What each pixel of a camera shows, upright, int32 (height, width, 2): MuJoCo object type and id, -1 for the background."""
+    """What each pixel of a camera shows, upright, int32 (height, width, 2): MuJoCo object type and id, -1 for the
+    background.
+    """
     context = sim._render_context_offscreen
     context.gl_ctx.make_current()
     context.render(width, height, camera_id=sim.model.camera_name2id(camera), segmentation=True)

@@ -1,0 +1,268 @@
+"""The LIBERO worlds: libero_spatial, libero_object, libero_goal, libero_10 and libero_90, with LIBERO's own scenes
+and predicates.
+
+Split "train" starts from LIBERO's recorded initial states (seed modulo their number), "random" from its placement
+sampler. One LIBERO environment is kept for the running task and reused between its episodes; a change of task builds
+another (about a second). After a reset the arm stands still for ten steps with the gripper open, as in every
+published evaluation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inspire_policy.action import ActionContract
+from inspire_policy.directions import REP103, direction_axis
+from inspire_policy.rotations import rotate
+from inspire_sim.worlds.base import Episode, ObjectState, Observation, Truth, WorldError
+from inspire_sim.worlds.grasping import choose_grasp, collision_points
+from inspire_sim.worlds.libero_assets import find_assets, import_libero
+from inspire_sim.worlds.libero_goal import next_placement, release_point
+from inspire_sim.worlds.libero_tasks import (
+    MAX_STEPS,
+    choose_task,
+    instruction_of,
+    read_initial_states,
+    spoken_names,
+    suite_tasks,
+)
+from inspire_sim.worlds.rendering import fast_rendering, focal_lengths, render, render_segmentation
+from inspire_sim.worlds.robosuite_state import CAMERAS, RobotState, visible_regions
+
+SETTLE_STEPS = 10
+REST = np.array([0.0] * 6 + [-1.0])
+# m that the published label rule adds to the height of what things are put into
+HEIGHT_OFFSETS = (("cabinet", 0.22152), ("two_layer_shelf", 0.22152), ("basket", 0.07185), ("wine_rack", 0.05903))
+
+
+class LiberoWorld:
+    """See `inspire_sim.worlds.base.World`.
+
+    Args:
+        name: one of the five suites. image_size: height and width of both camera images, px.
+        assets: folder of LIBERO's assets, see `libero_assets.find_assets`.
+
+    Raises:
+        WorldError: LIBERO or its assets are missing.
+    """
+
+    contract = ActionContract()
+    cameras = tuple(CAMERAS)
+    splits = ("train", "random")
+
+    def __init__(self, name: str, *, image_size: int = 128, assets: str | None = None) -> None:
+        self.name = name
+        self._size = image_size
+        self._root = import_libero(find_assets(assets))
+        self.tasks = suite_tasks(self._root, name)
+        self.focal_lengths: Mapping[str, float] = {}
+        self._task = ""
+        self._env: Any = None
+        self._build(self.tasks[0])
+
+    def reset(self, seed: int, *, task: str = "", split: str = "train") -> Episode:
+        """See `World.reset`; a task is a name or an index into `tasks`; without one the seed chooses."""
+        if split not in self.splits:
+            raise WorldError(f"{self.name}: expected a split of {', '.join(self.splits)}, found {split!r}")
+        chosen = choose_task(self.name, self.tasks, task) if task else self.tasks[seed % len(self.tasks)]
+        if chosen != self._task:
+            self._build(chosen)
+        with _seeded(seed if split == "random" else 0):
+            self._reset_env()
+        if split == "train":
+            self._env.sim.set_state_from_flattened(self._initial_states[seed % len(self._initial_states)])
+            self._env.sim.forward()
+        self._env._post_process()
+        self._robot = RobotState(self._env)
+        for _ in range(SETTLE_STEPS):
+            self._env.step(REST)
+        return Episode(seed, chosen, instruction_of(chosen), tuple(self._named), MAX_STEPS[self.name], split)
+
+    def step(self, action: np.ndarray) -> None:
+        """See `World.step`."""
+        self._env.step(np.clip(action, -1.0, 1.0))
+
+    def observe(self, images: bool = True) -> Observation:
+        """See `World.observe`."""
+        position, quaternion = self._robot.tool()
+        views = {}
+        if images:
+            views = {name: render(self._env.sim, camera, self._size, self._size) for name, camera in CAMERAS.items()}
+        return Observation(views, position, quaternion, self._robot.opening())
+
+    def truth(self, images: bool = False) -> Truth:
+        """See `World.truth`; the first object that the goal still wants moved is the target."""
+        position, quaternion = self._robot.tool()
+        placement = next_placement(self._env, list(self._bodies))
+        roles = {}
+        if placement is not None:
+            roles = {placement.owner or placement.place: "destination", placement.target: "target"}
+        spoken = {instance: name for name, instance in self._named.items()}
+        others = [i for i in self._env.objects_dict if i not in spoken]
+        names = [*spoken, *(i for i in roles if i not in spoken and i not in others), *others]
+        held = self._held()
+        regions = self._regions([n for n in names if n in self._bodies]) if images else {}
+        anchors = self._anchors(placement, held) if placement is not None else {}
+        states = []
+        for instance in names:
+            place, turn = self._pose(instance)
+            anchor, yaw = anchors.get(roles.get(instance, ""), (place, 0.0))
+            word = REP103.word(direction_axis(place - position, instance in held))
+            states.append(
+                ObjectState(
+                    spoken.get(instance, instance.replace("_", " ")), roles.get(instance, "other"), place, turn,
+                    anchor, yaw, instance in held, word, *regions.get(instance, ({}, {})),
+                )
+            )  # fmt: skip
+        return Truth(tuple(states), position, quaternion, self._robot.opening())
+
+    def success(self) -> bool:
+        """LIBERO's own predicate of the task."""
+        return bool(self._env._check_success())
+
+    def close(self) -> None:
+        """See `World.close`."""
+        if self._env is not None:
+            self._env.close()
+            self._env = None
+
+    def _build(self, task: str) -> None:
+        """Make LIBERO's environment of a task."""
+        from libero.libero.envs import TASK_MAPPING
+        from libero.libero.envs.bddl_utils import get_problem_info
+        from robosuite.controllers import load_controller_config
+
+        self.close()
+        bddl = _existing(self._root / "bddl_files" / self.name / f"{task}.bddl")
+        self._initial_states = read_initial_states(self._root, self.name, task)
+        with _seeded(0):
+            self._env = TASK_MAPPING[get_problem_info(str(bddl))["problem_name"]](
+                bddl_file_name=str(bddl),
+                robots=["Panda"],
+                controller_configs=load_controller_config(default_controller="OSC_POSE"),
+                gripper_types="default",
+                initialization_noise=None,
+                use_camera_obs=False,
+                has_offscreen_renderer=True,
+                render_gpu_device_id=-1,
+                control_freq=round(self.contract.control_rate_hz),
+                horizon=1_000_000,
+                ignore_done=True,
+                hard_reset=False,  # reuse the compiled model between the episodes of a task
+                camera_names=list(CAMERAS.values()),
+                camera_heights=self._size,
+                camera_widths=self._size,
+            )
+        self._task = task
+        env = self._env
+        fast_rendering(env.sim)
+        self.focal_lengths = focal_lengths(env.sim, CAMERAS, self._size)
+        instances = {**env.objects_dict, **env.fixtures_dict}
+        parents = env.sim.model.body_parentid
+        roots = {name: env.obj_body_id[name] for name in instances if name in env.obj_body_id}
+        self._bodies = {name: _descendants(parents, root) for name, root in roots.items()}
+        goal = env.parsed_problem["goal_state"]
+        self._named = spoken_names(instruction_of(task), env.obj_of_interest, goal, list(self._bodies))
+
+    def _reset_env(self) -> None:
+        """LIBERO's reset; its sampler may fail to place the objects and is then asked again."""
+        from robosuite.utils.errors import RandomizationError
+
+        for attempt in range(20):
+            try:
+                self._env.reset()
+                break
+            except RandomizationError:
+                if attempt == 19:
+                    raise WorldError(f"{self._task}: expected a free placement of all objects, found none") from None
+        gripper = self._env.robots[0].gripper
+        gripper.current_action = np.zeros(gripper.dof)  # kept by robosuite from the episode before
+
+    def _pose(self, instance: str) -> tuple[np.ndarray, np.ndarray]:
+        """Base-frame pose of an object, raised by the published offset, or of a region."""
+        if instance not in self._bodies:
+            site = np.array(self._env.sim.data.get_site_xpos(instance))
+            return self._robot.to_base(site, np.array([0.0, 0.0, 0.0, 1.0]))
+        position, quaternion = self._robot.body(self._env.obj_body_id[instance])
+        offset = next((height for kind, height in HEIGHT_OFFSETS if kind in instance), 0.0)
+        return position + np.array([0.0, 0.0, offset]), quaternion
+
+    def _anchors(self, placement: Any, held: set[str]) -> dict[str, tuple[np.ndarray, float]]:
+        """Role -> tool position in the base frame and yaw: to grasp the target, to let go over the destination."""
+        sim = self._env.sim
+        points = self._to_base(collision_points(sim, self._bodies[placement.target]))
+        around = [self._pose(i)[0] for i in self._env.objects_dict if i != placement.target]
+        grasp = choose_grasp(points, np.array(around).reshape(-1, 3))
+        tool, _ = self._robot.tool()
+        reach, aside = grasp.reach, np.zeros(3)
+        if placement.target in held:
+            reach = float(tool[2] - points[:, 2].min())
+            aside = (tool - self._pose(placement.target)[0]) * (1.0, 1.0, 0.0)
+        release = release_point(self._env, placement, self._bodies.get(placement.owner or "", set()), reach)
+        return {
+            "target": (grasp.anchor, grasp.yaw),
+            "destination": (self._to_base(release[None])[0] + aside, 0.0),
+        }
+
+    def _to_base(self, points: np.ndarray) -> np.ndarray:
+        """World points (n, 3) in the base frame."""
+        origin, base = self._robot.base_position, self._robot.base_quaternion
+        turn = np.stack([rotate(base, axis) for axis in np.eye(3)], axis=1)
+        return (points - origin) @ turn
+
+    def _held(self) -> set[str]:
+        """Objects that both finger pads touch: robosuite's `_check_grasp`, for all objects in one pass over the
+        contacts.
+        """
+        sim, gripper = self._env.sim, self._env.robots[0].gripper
+        model, data = sim.model, sim.data
+        pads = [{model.geom_name2id(g) for g in gripper.important_geoms[f"{s}_fingerpad"]} for s in ("left", "right")]
+        touched: list[set[int]] = [set(), set()]
+        for contact in data.contact[: data.ncon]:
+            for a, b in ((contact.geom1, contact.geom2), (contact.geom2, contact.geom1)):
+                for side, pad in zip(touched, pads, strict=True):
+                    if a in pad:
+                        side.add(int(model.geom_bodyid[b]))
+        movable = (i for i in self._env.objects_dict if i in self._bodies)
+        return {i for i in movable if touched[0] & self._bodies[i] and touched[1] & self._bodies[i]}
+
+    def _regions(self, instances: list[str]) -> dict[str, tuple[dict, dict]]:
+        """Instance -> boxes and points in every camera."""
+        found: dict[str, tuple[dict, dict]] = {name: ({}, {}) for name in instances}
+        for view, camera in CAMERAS.items():
+            picture = render_segmentation(self._env.sim, camera, self._size, self._size)
+            for name in instances:
+                box, point = visible_regions(picture, self._env.sim.model.geom_bodyid, self._bodies[name])
+                found[name][0][view], found[name][1][view] = box, point
+        return found
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise WorldError(f"LIBERO: expected the task file {path}, found none; reinstall hf-libero")
+    return path
+
+
+def _descendants(parents: np.ndarray, root: int) -> set[int]:
+    """A body and all below it; MuJoCo numbers parents before their children."""
+    found = {int(root)}
+    for body in range(int(root) + 1, len(parents)):
+        if int(parents[body]) in found:
+            found.add(body)
+    return found
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """NumPy's global generator, which LIBERO draws from, seeded inside and as it was afterwards."""
+    state = np.random.get_state()
+    np.random.seed(seed % 2**32)
+    try:
+        yield
+    finally:
+        np.random.set_state(state)

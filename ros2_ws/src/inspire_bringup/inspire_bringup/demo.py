@@ -80,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
         from inspire_bringup.episodes import EpisodeDriver  # the nodes start while rclpy is being imported
 
         with EpisodeDriver(namespace=stack.namespace, check=check) as driver:
-            driver.wait_ready()
+            driver.wait_ready(options.ready_timeout)
             if not driver.wait_heard_by("recorder"):
                 say("warning: expected the recorder to listen by now, found it late; the recording may begin late")
             say(f"ready after {time.monotonic() - begin:.1f} s, ROS domain {os.environ['ROS_DOMAIN_ID']}")

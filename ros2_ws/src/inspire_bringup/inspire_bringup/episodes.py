@@ -172,6 +172,7 @@ class EpisodeDriver:
             raise BadInput(f"sim/reset: {started.message}")
         self._tally = DirectionTally()
         self._target_grasped = []
+        self._latest.pop("answers", None)
         on_started(started.instruction)
         begin = time.monotonic()
         end = self._follow(started, begin + timeout, on_progress)

@@ -55,6 +55,12 @@ def add_episode_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--split", default="", help="Held-out split of the world; empty: train.")
     parser.add_argument(
+        "--ready-timeout",
+        type=float,
+        default=120.0,
+        help="Seconds within which every node must have reported itself. Default: 120.",
+    )
+    parser.add_argument(
         "--domain-id", type=int, default=None, help="ROS domain; not given: $ROS_DOMAIN_ID, else a free one."
     )
 

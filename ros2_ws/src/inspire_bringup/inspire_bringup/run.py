@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         failed = 0
         with EpisodeDriver(namespace=stack.namespace, commanded=stack.commander != "none", check=check) as driver:
-            driver.wait_ready()
+            driver.wait_ready(options.ready_timeout)
             for node in extra:
                 driver.wait_heard_by(node.name)
             for seed in seeds:

@@ -90,8 +90,10 @@ class World(Protocol):
     name: str
     contract: ActionContract
     cameras: tuple[str, ...]
-    focal_lengths: Mapping[str, float]
-    """Camera name -> focal length, px."""
+
+    @property
+    def focal_lengths(self) -> Mapping[str, float]:
+        """Camera name -> focal length, px."""
 
     @property
     def tasks(self) -> tuple[str, ...]:

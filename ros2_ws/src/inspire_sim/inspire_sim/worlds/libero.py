@@ -62,6 +62,7 @@ class LiberoWorld:
         self.tasks = suite_tasks(self._root, name)
         self.focal_lengths: Mapping[str, float] = {}
         self._task = ""
+        self._episode: Episode | None = None
         self._env: Any = None
         self._build(self.tasks[0])
 
@@ -81,7 +82,15 @@ class LiberoWorld:
         self._robot = RobotState(self._env)
         for _ in range(SETTLE_STEPS):
             self._env.step(REST)
-        return Episode(seed, chosen, instruction_of(chosen), tuple(self._named), MAX_STEPS[self.name], split)
+        self._episode = Episode(seed, chosen, instruction_of(chosen), tuple(self._named), MAX_STEPS[self.name], split)
+        return self._episode
+
+    @property
+    def episode(self) -> Episode:
+        """See `World.episode`."""
+        if self._episode is None:
+            raise WorldError(f"{self.name}: expected reset(seed) first, found no episode")
+        return self._episode
 
     def step(self, action: np.ndarray) -> None:
         """See `World.step`."""

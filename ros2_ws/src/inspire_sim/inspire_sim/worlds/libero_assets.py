@@ -60,7 +60,7 @@ def import_libero(assets: Path) -> Path:
     if "LIBERO_CONFIG_PATH" not in os.environ or not _has_config(Path(os.environ["LIBERO_CONFIG_PATH"])):
         os.environ["LIBERO_CONFIG_PATH"] = str(_write_config(root, assets))
     libero = importlib.import_module("libero.libero")
-    libero._assets_path_cache = str(assets)  # what its get_assets_path() returns
+    vars(libero)["_assets_path_cache"] = str(assets)  # what its get_assets_path() returns
     return root
 
 

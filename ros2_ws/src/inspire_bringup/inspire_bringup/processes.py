@@ -143,7 +143,7 @@ class Processes:
                 exits.append(Exit(spec, status, self.log(spec)))
         return exits
 
-    def stop(self, *, patience: float = 5.0) -> list[str]:
+    def stop(self, *, patience: float = 15.0) -> list[str]:
         """SIGTERM in stop order, each waited for up to `patience` seconds, then SIGKILL to what is left of each group.
 
         Returns:

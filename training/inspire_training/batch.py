@@ -38,7 +38,7 @@ class TrainingBatch:
     codes: Tensor
     chunk: Tensor
 
-    def to(self, device: torch.device | str) -> "TrainingBatch":
+    def to(self, device: torch.device | str) -> TrainingBatch:
         """The batch on a device."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         moved = {k: tuple(t.to(device) for t in v) if isinstance(v, tuple) else v.to(device) for k, v in values.items()}

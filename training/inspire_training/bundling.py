@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Sequence
 
 from inspire_policy.action import ActionContract
 from inspire_policy.bundle import Bundle
@@ -34,10 +34,14 @@ def manifest_of(checkpoint: Checkpoint, *, name: str, bodies: Sequence[str]) -> 
         contract=ActionContract(),
         chunk_length=config.chunk_length,
         horizon=config.horizon,
-        words=WordsSpec(axis_of=words.axis_of, frame=words.frame, token_ids={w: int(style.answer_id(w)) for w in words.words}),
+        words=WordsSpec(
+            axis_of=words.axis_of, frame=words.frame, token_ids={w: int(style.answer_id(w)) for w in words.words}
+        ),
         known_objects=checkpoint.known_objects,
         cameras={c.name: ImageGeometry(c.width, c.height, c.crop, c.flip, c.filter) for c in config.cameras},
-        perception=PerceptionSpec(tokens=config.perception_tokens, width=backbone.width, text_length=config.text_length),
+        perception=PerceptionSpec(
+            tokens=config.perception_tokens, width=backbone.width, text_length=config.text_length
+        ),
         decoder=DecoderSpec(
             layers=backbone.layers,
             kv_heads=backbone.kv_heads,
@@ -46,7 +50,8 @@ def manifest_of(checkpoint: Checkpoint, *, name: str, bodies: Sequence[str]) -> 
             prefix_attention=config.prefix_attention,
         ),
         proprioception=ProprioceptionSpec(
-            mean=tuple(checkpoint.model.proprioception_mean.tolist()), std=tuple(checkpoint.model.proprioception_std.tolist())
+            mean=tuple(checkpoint.model.proprioception_mean.tolist()),
+            std=tuple(checkpoint.model.proprioception_std.tolist()),
         ),
         questions=config.questions,
         max_questions=config.max_objects,

@@ -1,13 +1,16 @@
-"""Checkpoints: a folder that is complete or absent. `model.safetensors` holds the averaged weights, what is used and exported."""
+"""Checkpoints: a folder that is complete or absent. `model.safetensors` holds the averaged weights, what is used and
+exported.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,7 +49,9 @@ class Checkpoint:
     def style(self) -> CompactSequence:
         """The sequence style that it was trained with."""
         return CompactSequence(
-            self.tokenizer, perception_tokens=self.config.perception_tokens, prefix_attention=self.config.prefix_attention
+            self.tokenizer,
+            perception_tokens=self.config.perception_tokens,
+            prefix_attention=self.config.prefix_attention,
         )
 
     def codec(self) -> ActionCodec:
@@ -54,8 +59,12 @@ class Checkpoint:
         return make_codec(self.config.codec, self.config.chunk_length, {"bins": self.config.bins}, self.codec_arrays)
 
 
-def save_checkpoint(run: Path, checkpoint: Checkpoint, resume: Mapping[str, Any] | None = None, *, keep: int = 2) -> Path:
-    """Write run/checkpoints/step-N and remove all but the newest `keep`; `resume` is what an exact continuation needs besides."""
+def save_checkpoint(
+    run: Path, checkpoint: Checkpoint, resume: Mapping[str, Any] | None = None, *, keep: int = 2
+) -> Path:
+    """Write run/checkpoints/step-N and remove all but the newest `keep`; `resume` is what an exact continuation needs
+    besides.
+    """
     folder = run / "checkpoints" / f"step-{checkpoint.step:07d}"
     partial = folder.with_name(f".{folder.name}.partial.{os.getpid()}")
     shutil.rmtree(partial, ignore_errors=True)
@@ -91,16 +100,23 @@ def find_checkpoint(path: Path | str) -> Path:
         return path
     complete = sorted(p.parent for p in (path / "checkpoints").glob("step-*/checkpoint.json"))
     if not complete:
-        raise FileNotFoundError(f"checkpoint: expected checkpoint.json in {path} or a checkpoint in {path / 'checkpoints'}, found none; run `inspire train`")
+        raise FileNotFoundError(
+            f"checkpoint: expected checkpoint.json in {path} or a checkpoint in {path / 'checkpoints'}, found "
+            f"none; run `inspire train`"
+        )
     return complete[-1]
 
 
 def load_checkpoint(path: Path | str) -> Checkpoint:
-    """The checkpoint at a path (see `find_checkpoint`), its model in evaluation mode. Raises FileNotFoundError or ValueError."""
+    """The checkpoint at a path (see `find_checkpoint`), its model in evaluation mode. Raises FileNotFoundError or
+    ValueError.
+    """
     folder = find_checkpoint(path)
     description = json.loads((folder / "checkpoint.json").read_text())
     if description.get("format") != FORMAT:
-        raise ValueError(f"checkpoint: expected format {FORMAT} in {folder}, found {description.get('format')}; train again")
+        raise ValueError(
+            f"checkpoint: expected format {FORMAT} in {folder}, found {description.get('format')}; train again"
+        )
     config = PolicyConfig.from_json(description["config"])
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     model = InspirePolicy(config, tokenizer.get_vocab_size())

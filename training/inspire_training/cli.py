@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any, Callable
+from typing import Any
 
 COMMANDS = ("demos", "codec", "train", "dagger", "export", "evaluate", "recipe")
 USAGE = """usage: inspire COMMAND [options]
@@ -36,11 +38,27 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _EXTRA:
             raise
-        print(f"inspire {command}: expected the training extra, found no {error.name}; run `make setup-training`", file=sys.stderr)
+        print(
+            f"inspire {command}: expected the training extra, found no {error.name}; run `make setup-training`",
+            file=sys.stderr,
+        )
         raise SystemExit(2) from None
-    except (ValueError, FileNotFoundError) as error:
+    except _wrong_inputs() as error:
+        if os.environ.get("INSPIRE_TRACEBACK"):
+            raise
         print(f"inspire {command}: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print(f"inspire {command}: interrupted; the same command with --resume, or again, goes on", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+def _wrong_inputs() -> tuple[type[Exception], ...]:
+    """Errors whose message is meant for the user; INSPIRE_TRACEBACK=1 shows where they came from."""
+    from inspire_policy.bundle import BundleError
+    from inspire_policy.engines.protocol import EngineError
+
+    return ValueError, OSError, BundleError, EngineError
 
 
 _EXTRA = {"torch", "transformers", "accelerate", "tensorboard", "safetensors", "onnx", "onnxscript", "h5py", "libero"}

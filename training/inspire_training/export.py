@@ -1,4 +1,6 @@
-"""`inspire export`: the graphs of a checkpoint as ONNX files in a bundle, or nothing when they do not say what torch says."""
+"""`inspire export`: the graphs of a checkpoint as ONNX files in a bundle, or nothing when they do not say what torch
+says.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +22,13 @@ from inspire_policy.parity import DEFAULT_TOLERANCE, PARITY_FILE, ParitySample, 
 from inspire_policy.programs.base import graph_files, make_program
 from inspire_training.bundling import cache_length, manifest_of
 from inspire_training.checkpoint import Checkpoint, load_checkpoint
-from inspire_training.data.hdf5 import read_trajectories
+from inspire_training.data.hdf5 import demonstration_files, read_trajectories
 from inspire_training.graphs import DecoderGraph, HeadGraph, PerceptionGraph
 from inspire_training.policy_torch import TorchPolicy
 from inspire_training.settings import ExportSettings
 
 OPSET = 18
+FILES_READ = 3  # of a folder of demonstrations; each holds thousands of frames
 KEPT_SAMPLES = 8  # that travel in the bundle for the robot's own check
 
 
@@ -36,7 +39,8 @@ class ParityError(ValueError):
 def export(settings: ExportSettings) -> Manifest:
     """Write a bundle of a checkpoint; the folder is complete or as it was before.
 
-    Raises ParityError when ONNX Runtime's answers or chunks differ from torch's, ValueError or FileNotFoundError on wrong input.
+    Raises ParityError when ONNX Runtime's answers or chunks differ from torch's, ValueError or FileNotFoundError on
+    wrong input.
     """
     torch.set_num_threads(1)
     checkpoint = load_checkpoint(settings.checkpoint)
@@ -64,7 +68,9 @@ def export(settings: ExportSettings) -> Manifest:
         files[PARITY_FILE] = parity_bytes(samples[:: max(1, len(samples) // KEPT_SAMPLES)][:KEPT_SAMPLES])
         manifest = write_bundle(settings.out, dataclasses.replace(manifest, parity=parity), files)
     size = sum(record.bytes for record in manifest.files.values()) / 1e6
-    print(f"{settings.out}: {size:.1f} MB, same answers as torch on {len(samples)} frames, chunks within {difference:.1e}")
+    print(
+        f"{settings.out}: {size:.1f} MB, same answers as torch on {len(samples)} frames, chunks within {difference:.1e}"
+    )
     return manifest
 
 
@@ -114,17 +120,22 @@ def torch_samples(checkpoint: Checkpoint, observations: list[dict[str, Any]]) ->
 
 
 def largest_difference(bundle_folder: Path, samples: list[ParitySample]) -> float:
-    """The largest difference of a chunk's numbers between a bundle in ONNX Runtime and the samples. Raises ParityError."""
+    """The largest difference of a chunk's numbers between a bundle in ONNX Runtime and the samples. Raises
+    ParityError.
+    """
     bundle = load_bundle(bundle_folder)
     program = make_program(bundle, make_engine("onnxruntime", graph_files(bundle)))
     largest = 0.0
     for number, sample in enumerate(samples):
-        tick = program.tick(sample.images, sample.position, sample.quaternion, sample.opening, sample.instruction, sample.objects)
+        tick = program.tick(
+            sample.images, sample.position, sample.quaternion, sample.opening, sample.instruction, sample.objects
+        )
         words = tuple(answer.word for answer in tick.answers)
         difference = float(np.abs(tick.rows - sample.rows).max())
         if words != sample.words or not difference <= DEFAULT_TOLERANCE:
             raise ParityError(
-                f"export: expected ONNX Runtime to answer {sample.words} and a chunk within {DEFAULT_TOLERANCE} on frame {number}, "
+                f"export: expected ONNX Runtime to answer {sample.words} and a chunk within {DEFAULT_TOLERANCE} "
+                f"on frame {number}, "
                 f"found {words} and {difference:.2g}; nothing was written"
             )
         largest = max(largest, difference)
@@ -136,7 +147,7 @@ def _observations(settings: ExportSettings, checkpoint: Checkpoint) -> Iterator[
     if settings.frames is None:
         yield from _random_observations(checkpoint, settings.parity_frames)
         return
-    trajectories = list(read_trajectories(settings.frames))
+    trajectories = [t for path in demonstration_files([settings.frames])[:FILES_READ] for t in read_trajectories(path)]
     total = sum(len(t) for t in trajectories)
     wanted = set(np.linspace(0, total - 1, min(settings.parity_frames, total)).astype(int).tolist())
     start = 0

@@ -9,7 +9,9 @@ from inspire_training.model.policy import InspirePolicy
 
 
 class PerceptionGraph(nn.Module):
-    """Images uint8 (1, H, W, 3) per camera, proprioception (1, 10), instruction_ids (1, L) to embeddings (1, N, width)."""
+    """Images uint8 (1, H, W, 3) per camera, proprioception (1, 10), instruction_ids (1, L) to embeddings (1, N,
+    width).
+    """
 
     def __init__(self, policy: InspirePolicy) -> None:
         super().__init__()
@@ -22,7 +24,10 @@ class PerceptionGraph(nn.Module):
     def inputs(self) -> dict[str, Tensor]:
         """Example inputs by name."""
         config = self.policy.config
-        example = {f"image_{c.name}": torch.randint(0, 255, (1, c.height, c.width, 3), dtype=torch.uint8) for c in config.cameras}
+        example = {
+            f"image_{c.name}": torch.randint(0, 255, (1, c.height, c.width, 3), dtype=torch.uint8)
+            for c in config.cameras
+        }
         ids = torch.zeros(1, config.text_length, dtype=torch.int64)
         ids[:, :5] = 2
         return example | {"proprioception": torch.rand(1, 10), "instruction_ids": ids}
@@ -46,7 +51,9 @@ class DecoderGraph(nn.Module):
         past_keys: Tensor,
         past_values: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        return self.policy.decode(token_ids, embeddings, use_embeddings, position_ids, attention_bias, past_keys, past_values)
+        return self.policy.decode(
+            token_ids, embeddings, use_embeddings, position_ids, attention_bias, past_keys, past_values
+        )
 
     def inputs(self, rows: int = 7) -> dict[str, Tensor]:
         """Example inputs by name; all different tensors, or the exporter would merge them."""

@@ -26,7 +26,9 @@ class LossWeights:
     later_steps: float = 0.5  # weight of the others
 
 
-def loss_parts(outputs: PolicyOutputs, batch: TrainingBatch, weights: LossWeights, offset_scale: float) -> dict[str, Tensor]:
+def loss_parts(
+    outputs: PolicyOutputs, batch: TrainingBatch, weights: LossWeights, offset_scale: float
+) -> dict[str, Tensor]:
     """The weighted parts of the loss by name; their sum is what is minimised."""
     parts: dict[str, Tensor] = {}
     if outputs.raw_chunk is not None:
@@ -38,16 +40,22 @@ def loss_parts(outputs: PolicyOutputs, batch: TrainingBatch, weights: LossWeight
         gripper = F.binary_cross_entropy_with_logits(outputs.raw_chunk[..., 6:], batch.chunk[..., 6:], reduction="none")
         parts["gripper"] = weights.gripper * (gripper * step).mean()
     if batch.code_rows.shape[1]:
-        parts["codes"] = weights.codes * F.cross_entropy(outputs.code_logits.flatten(0, 1).float(), batch.codes.flatten())
+        parts["codes"] = weights.codes * F.cross_entropy(
+            outputs.code_logits.flatten(0, 1).float(), batch.codes.flatten()
+        )
     if batch.answer_rows.shape[1]:
-        loss = F.cross_entropy(outputs.answer_logits.flatten(0, 1).float(), batch.answer_ids.flatten(), reduction="none")
+        loss = F.cross_entropy(
+            outputs.answer_logits.flatten(0, 1).float(), batch.answer_ids.flatten(), reduction="none"
+        )
         parts["answers"] = weights.answers * _masked_mean(loss.view_as(batch.answer_ids), batch.answer_mask)
     target = batch.offsets / offset_scale
     for name, found, weight in (
         ("offsets", outputs.offsets, weights.offsets),
         ("keypoints", outputs.keypoint_offsets, weights.keypoints),
     ):
-        parts[name] = weight * _masked_mean(F.smooth_l1_loss(found, target, beta=0.05, reduction="none").mean(-1), batch.object_mask)
+        parts[name] = weight * _masked_mean(
+            F.smooth_l1_loss(found, target, beta=0.05, reduction="none").mean(-1), batch.object_mask
+        )
     return parts
 
 
@@ -62,7 +70,8 @@ def validation_numbers(
         max_translation: metres of a normalised translation of 1.
 
     Returns:
-        direction_accuracy, chunk_l1 (normalised, motion only), first_step_mm (translation error), gripper_accuracy, offset_cm, code_accuracy.
+        direction_accuracy, chunk_l1 (normalised, motion only), first_step_mm (translation error), gripper_accuracy,
+        offset_cm, code_accuracy.
     """
     numbers: dict[str, float] = {}
     if batch.answer_rows.shape[1]:

@@ -1,13 +1,13 @@
-"""A policy in this process, in torch: the robot's own program over an engine that runs the checkpoint instead of ONNX files.
+"""A policy in this process, in torch: the robot's own program over an engine that runs the checkpoint instead of
+ONNX files.
 
 Answers, banned words, cache and chunks are therefore the runtime's by construction. Used for DAgger and for parity.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Callable
 
 import numpy as np
 import torch

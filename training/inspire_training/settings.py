@@ -9,7 +9,8 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class TrainSettings:
-    """Train a policy on demonstrations; the same command runs on a CPU, on one GPU and, under `accelerate launch`, on many.
+    """Train a policy on demonstrations; the same command runs on a CPU, on one GPU and, under `accelerate launch`,
+    on many.
 
     Ends after `steps` steps or `minutes` minutes, whichever comes first; the learning rate follows the nearer end.
     """
@@ -62,14 +63,16 @@ class TrainSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ExportSettings:
-    """Write the bundle of a checkpoint: graphs, manifest, tokenizer, codec, checksums; refused when the graphs do not agree with torch."""
+    """Write the bundle of a checkpoint: graphs, manifest, tokenizer, codec, checksums; refused when the graphs do not
+    agree with torch.
+    """
 
     checkpoint: Path
     """A checkpoint or a run."""
     out: Path
     """The bundle's folder; replaced as a whole."""
     frames: Path | None = None
-    """HDF5 file whose frames the parity check uses."""
+    """HDF5 file, or folder of them, whose frames the parity check uses."""
     parity_frames: int = 200
     name: str = "tabletop"
     bodies: tuple[str, ...] = ("tabletop",)

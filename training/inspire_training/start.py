@@ -1,9 +1,11 @@
-"""Where a training run starts from: fresh weights with a tokenizer made for the data, or the weights of an earlier run."""
+"""Where a training run starts from: fresh weights with a tokenizer made for the data, or the weights of an earlier
+run.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -24,11 +26,16 @@ def starting_point(settings: TrainSettings, stores: Sequence[FrameStore]) -> Che
         wanted = (settings.preset, settings.codec, settings.questions == "inspire")
         found = (start.config.preset, start.config.codec, start.config.questions)
         if wanted != found:
-            raise ValueError(f"init: expected (preset, codec, questions) {wanted}, found {found} in {settings.init}; name the matching settings")
+            raise ValueError(
+                f"init: expected (preset, codec, questions) {wanted}, found {found} in {settings.init}; name "
+                f"the matching settings"
+            )
         return start
     if settings.preset not in PRESETS:
         raise ValueError(f"preset: expected one of {', '.join(PRESETS)}, found {settings.preset!r}")
-    config = dataclasses.replace(PRESETS[settings.preset], codec=settings.codec, questions=settings.questions == "inspire")
+    config = dataclasses.replace(
+        PRESETS[settings.preset], codec=settings.codec, questions=settings.questions == "inspire"
+    )
     arrays: dict[str, np.ndarray] = {}
     if settings.codec == "residual_vq":
         if settings.codec_file is None:

@@ -1,6 +1,7 @@
 """The training loop, for every preset, codec and kind of question.
 
-A step is a pure function of weights, optimiser state, seed and step number, so `--resume` continues exactly. Time counts
+A step is a pure function of weights, optimiser state, seed and step number, so `--resume` continues exactly. Time
+counts
 over all resumptions, and the averaged weights are what is validated, saved and later exported.
 """
 
@@ -13,7 +14,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import nn
@@ -22,6 +22,7 @@ from torch.utils.tensorboard import SummaryWriter
 from inspire_policy.action import ActionContract
 from inspire_training.checkpoint import Checkpoint, find_checkpoint, load_checkpoint, save_checkpoint
 from inspire_training.data.frames import FrameStore, open_frames
+from inspire_training.data.hdf5 import demonstration_files
 from inspire_training.data.sampler import Augmentation, FrameSampler
 from inspire_training.losses import LossWeights, loss_parts, validation_numbers
 from inspire_training.progress import Progress
@@ -38,7 +39,13 @@ def train(settings: TrainSettings) -> Path:
     start = load_checkpoint(settings.out) if settings.resume else starting_point(settings, stores)
     resumed = torch.load(find_checkpoint(settings.out) / "resume.pt", weights_only=True) if settings.resume else None
     sampler = FrameSampler(
-        stores, [weight for _, weight in _files(settings)], start.config, start.style(), start.codec(), start.tokenizer, start.words
+        stores,
+        [weight for _, weight in _files(settings)],
+        start.config,
+        start.style(),
+        start.codec(),
+        start.tokenizer,
+        start.words,
     )
     average = start.model
     network = copy.deepcopy(average)
@@ -69,13 +76,22 @@ class _Run:
         self.settings, self.accelerator, self.sampler, self.start = settings, accelerator, sampler, start
         self.average, self.model, self.network, self.optimizer = average, model, network, optimizer
         self.step, self.seconds = (start.step, start.seconds) if settings.resume else (0, 0.0)
-        self.augmentation = Augmentation(random_answers=settings.random_answers, colour=settings.colour, shift=settings.shift)
-        self.board = SummaryWriter(str(settings.out / "curves"), purge_step=self.step or None) if accelerator.is_main_process else None
+        self.augmentation = Augmentation(
+            random_answers=settings.random_answers, colour=settings.colour, shift=settings.shift
+        )
+        self.board = (
+            SummaryWriter(str(settings.out / "curves"), purge_step=self.step or None)
+            if accelerator.is_main_process
+            else None
+        )
 
     def loop(self) -> Path:
         """Steps until the end; validates and saves every `checkpoint_seconds` and at the end."""
         progress, saved, last = Progress(self.settings.log_seconds), time.monotonic(), time.monotonic()
-        self._say(f"{self.sampler.frames} training frames, {sum(p.numel() for p in self.network.parameters()) / 1e6:.2f} M parameters")
+        self._say(
+            f"{self.sampler.frames} training frames, "
+            f"{sum(p.numel() for p in self.network.parameters()) / 1e6:.2f} M parameters"
+        )
         while (fraction := self._fraction()) < 1.0:
             numbers = self._train_step(fraction)
             now = time.monotonic()
@@ -153,10 +169,19 @@ class _Run:
         if self.accelerator.is_main_process:
             numbers = self.validate()
             self._plot("validation", numbers)
-            self._say("held out: " + (", ".join(f"{name} {value:.4g}" for name, value in numbers.items()) or "no trajectory"))
-            training = {"step": self.step, "seconds": round(self.seconds), "seed": self.settings.seed, "held_out": numbers}
+            self._say(
+                "held out: " + (", ".join(f"{name} {value:.4g}" for name, value in numbers.items()) or "no trajectory")
+            )
+            training = {
+                "step": self.step,
+                "seconds": round(self.seconds),
+                "seed": self.settings.seed,
+                "held_out": numbers,
+            }
             training |= {"frames": self.sampler.frames, "files": [p.name for p in self.settings.data]}
-            state = dataclasses.replace(self.start, step=self.step, seconds=self.seconds, training=training, model=self.average)
+            state = dataclasses.replace(
+                self.start, step=self.step, seconds=self.seconds, training=training, model=self.average
+            )
             resume: dict[str, Any] = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
             save_checkpoint(self.settings.out, state, resume)
         self.accelerator.wait_for_everyone()
@@ -184,14 +209,11 @@ def _open_all(settings: TrainSettings, accelerator: Accelerator) -> list[FrameSt
 def _files(settings: TrainSettings) -> list[tuple[Path, float]]:
     """Every file of demonstrations with its weight."""
     if settings.weights and len(settings.weights) != len(settings.data):
-        raise ValueError(f"weights: expected one per entry of data ({len(settings.data)}), found {len(settings.weights)}")
-    files = []
-    for path, weight in zip(settings.data, settings.weights or [1.0] * len(settings.data)):
-        parts = sorted(p for p in path.glob("*.hdf5")) if path.is_dir() else [path]
-        if not parts:
-            raise FileNotFoundError(f"demonstrations: expected *.hdf5 in {path}, found none; run `inspire demos --out {path}`")
-        files.extend((part, weight) for part in parts)
-    return files
+        raise ValueError(
+            f"weights: expected one per entry of data ({len(settings.data)}), found {len(settings.weights)}"
+        )
+    weights = settings.weights or [1.0] * len(settings.data)
+    return [(file, weight) for path, weight in zip(settings.data, weights) for file in demonstration_files([path])]
 
 
 def _groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:

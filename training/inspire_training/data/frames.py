@@ -1,17 +1,19 @@
 """Model-ready frames of one file of demonstrations, as memory-mapped arrays built once beside it.
 
-Images pass through the bundle's ImageGeometry here, so training sees exactly what the robot's runtime makes. The chunk of a
+Images pass through the bundle's ImageGeometry here, so training sees exactly what the robot's runtime makes. The
+chunk of a
 frame is what the expert would do in the states that were really visited from there on, padded by holding still.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Sequence
 
 import numpy as np
 
@@ -30,7 +32,8 @@ class FrameStore:
     """F frames of E trajectories; n objects at most.
 
     Attributes:
-        images: per camera, uint8 (F, H, W, 3), memory-mapped. proprioception: (F, 10) float32. chunks: (F, chunk_length, 7).
+        images: per camera, uint8 (F, H, W, 3), memory-mapped. proprioception: (F, 10) float32. chunks: (F,
+            chunk_length, 7).
         directions: (F, n) int8, NO_OBJECT where there is none. offsets: (F, n, 3) m. pair: (F,) index into `pairs`.
         trajectory: (F,) index of the trajectory. seeds: (E,). pairs: the distinct (instruction, objects).
     """
@@ -53,7 +56,9 @@ def open_frames(path: Path | str, cameras: Sequence[CameraConfig], chunk_length:
     """The frames of a file of demonstrations; built at the first call and when file, cameras or chunk length change."""
     source = Path(path)
     if not source.is_file():
-        raise FileNotFoundError(f"demonstrations: expected a file at {source}, found none; run `inspire demos --out {source}`")
+        raise FileNotFoundError(
+            f"demonstrations: expected a file at {source}, found none; run `inspire demos --out {source}`"
+        )
     stat = source.stat()
     key = {
         "format": FORMAT,
@@ -70,14 +75,17 @@ def open_frames(path: Path | str, cameras: Sequence[CameraConfig], chunk_length:
     arrays = np.load(folder / "arrays.npz")
     frames = len(arrays["pair"])
     images = tuple(
-        np.memmap(folder / f"{c.name}.bin", dtype=np.uint8, mode="r", shape=(frames, c.height, c.width, 3)) for c in cameras
+        np.memmap(folder / f"{c.name}.bin", dtype=np.uint8, mode="r", shape=(frames, c.height, c.width, 3))
+        for c in cameras
     )
     pairs = tuple((instruction, tuple(objects)) for instruction, objects in description["pairs"])
     return FrameStore(images=images, pairs=pairs, **{name: arrays[name] for name in arrays.files})
 
 
 def expert_chunks(expert_actions: np.ndarray, chunk_length: int) -> np.ndarray:
-    """Chunks float32 (T, chunk_length, 7) of OSC actions (T, 7): rows as the model says them; after the end, hold still."""
+    """Chunks float32 (T, chunk_length, 7) of OSC actions (T, 7): rows as the model says them; after the end, hold
+    still.
+    """
     rows = expert_actions.astype(np.float32).copy()
     rows[:, :6] = rows[:, :6].clip(-1.0, 1.0)
     rows[:, 6] = ((1.0 - rows[:, 6]) / 2.0).clip(0.0, 1.0)
@@ -95,8 +103,8 @@ def _build(source: Path, folder: Path, key: dict, cameras: Sequence[CameraConfig
     columns: dict[str, list[np.ndarray]] = {}
     seeds: list[int] = []
     pairs: dict[tuple[str, tuple[str, ...]], int] = {}
-    files = [open(partial / f"{c.name}.bin", "wb") for c in cameras]
-    try:
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(open(partial / f"{c.name}.bin", "wb")) for c in cameras]
         for number, t in enumerate(read_trajectories(source)):
             seeds.append(t.seed)
             index = pairs.setdefault((t.instruction, t.objects), len(pairs))
@@ -107,15 +115,20 @@ def _build(source: Path, folder: Path, key: dict, cameras: Sequence[CameraConfig
                 columns.setdefault(name, []).append(values)
             columns.setdefault("pair", []).append(np.full(len(t), index, dtype=np.int32))
             columns.setdefault("trajectory", []).append(np.full(len(t), number, dtype=np.int32))
-    finally:
-        for file in files:
-            file.close()
     if not seeds:
-        raise ValueError(f"demonstrations: expected at least one trajectory in {source}, found none; run `inspire demos` again")
+        raise ValueError(
+            f"demonstrations: expected at least one trajectory in {source}, found none; run `inspire demos` again"
+        )
     most = max(a.shape[1] for a in columns["directions"])
-    columns["directions"] = [np.pad(a, ((0, 0), (0, most - a.shape[1])), constant_values=NO_OBJECT) for a in columns["directions"]]
+    columns["directions"] = [
+        np.pad(a, ((0, 0), (0, most - a.shape[1])), constant_values=NO_OBJECT) for a in columns["directions"]
+    ]
     columns["offsets"] = [np.pad(a, ((0, 0), (0, most - a.shape[1]), (0, 0))) for a in columns["offsets"]]
-    np.savez(partial / "arrays.npz", seeds=np.array(seeds), **{name: np.concatenate(parts) for name, parts in columns.items()})
+    np.savez(
+        partial / "arrays.npz",
+        seeds=np.array(seeds),
+        **{name: np.concatenate(parts) for name, parts in columns.items()},
+    )
     (partial / "meta.json").write_text(json.dumps({"key": key, "pairs": [[i, list(o)] for i, o in pairs]}))
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(partial, folder)

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Iterable, Iterator
 
 import h5py
 import numpy as np
@@ -28,7 +28,9 @@ FINGER_TRAVEL = 0.04  # m, of one Panda finger
 
 
 class TrajectoryWriter:
-    """Writes trajectories one by one; the file appears under its name only when `close` (or `with`) ends without an error."""
+    """Writes trajectories one by one; the file appears under its name only when `close` (or `with`) ends without an
+    error.
+    """
 
     def __init__(self, path: Path | str, *, env_name: str = "tabletop", control_rate_hz: float = 20.0) -> None:
         self.path = Path(path)
@@ -36,10 +38,12 @@ class TrajectoryWriter:
         self._partial = self.path.with_name(f"{self.path.name}.partial.{os.getpid()}")
         self._file = h5py.File(self._partial, "w")
         self._data, self._labels = self._file.create_group("data"), self._file.create_group("labels")
-        self._data.attrs["env_args"] = json.dumps({"env_name": env_name, "type": 1, "env_kwargs": {"control_freq": control_rate_hz}})
+        self._data.attrs["env_args"] = json.dumps(
+            {"env_name": env_name, "type": 1, "env_kwargs": {"control_freq": control_rate_hz}}
+        )
         self._count = self._total = 0
 
-    def __enter__(self) -> "TrajectoryWriter":
+    def __enter__(self) -> TrajectoryWriter:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
@@ -93,15 +97,40 @@ def write_trajectories(path: Path | str, trajectories: Iterable[Trajectory]) -> 
     return count
 
 
+def demonstration_files(paths: Iterable[Path | str]) -> list[Path]:
+    """Files as given; of a folder every *.hdf5 in it, sorted. Raises FileNotFoundError."""
+    files: list[Path] = []
+    for path in map(Path, paths):
+        parts = sorted(path.glob("*.hdf5")) if path.is_dir() else [path]
+        if not parts or not parts[0].is_file():
+            raise FileNotFoundError(
+                f"demonstrations: expected a file or a folder of *.hdf5 at {path}, found none; run `inspire "
+                f"demos --out {path}`"
+            )
+        files.extend(parts)
+    return files
+
+
+def read_expert_actions(path: Path | str) -> Iterator[np.ndarray]:
+    """The expert's actions (T, 7) of every trajectory of a file, without its images."""
+    with h5py.File(path, "r") as file:
+        for index in range(len(file["labels"])):
+            yield file[f"labels/demo_{index}/expert_actions"][:]
+
+
 def read_trajectories(path: Path | str) -> Iterator[Trajectory]:
     """The trajectories of a file in order. Raises ValueError on a file that holds no labels."""
     try:
         file = h5py.File(path, "r")
     except OSError as error:
-        raise ValueError(f"demonstrations: expected an HDF5 file at {path}, found {error}; run `inspire demos` again") from error
+        raise ValueError(
+            f"demonstrations: expected an HDF5 file at {path}, found {error}; run `inspire demos` again"
+        ) from error
     with file:
         if "data" not in file or "labels" not in file:
-            raise ValueError(f"demonstrations: expected the groups data and labels in {path}, found {sorted(file)}; label them first")
+            raise ValueError(
+                f"demonstrations: expected the groups data and labels in {path}, found {sorted(file)}; label them first"
+            )
         for index in range(len(file["data"])):
             demo, label = file[f"data/demo_{index}"], file[f"labels/demo_{index}"]
             obs, attributes = demo["obs"], label.attrs

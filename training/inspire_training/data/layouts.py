@@ -1,12 +1,14 @@
-"""The token layout of every distinct (instruction, objects) pair of a training set, computed once and gathered per batch.
+"""The token layout of every distinct (instruction, objects) pair of a training set, computed once and gathered per
+batch.
 
-A layout is the sequence of `inspire_policy.sequence.training_sequence` with open places: the answers and codes of a frame are
+A layout is the sequence of `inspire_policy.sequence.training_sequence` with open places: the answers and codes of a
+frame are
 written into it by the sampler.
 """
 
 from __future__ import annotations
 
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -19,7 +21,8 @@ class LayoutTable:
     """Arrays with one row per layout.
 
     Attributes:
-        token_ids: (n, T). attention_bias: (n, 1, T, T). answer_rows, answer_mask: (n, K). offset_rows, object_mask: (n, K).
+        token_ids: (n, T). attention_bias: (n, 1, T, T). answer_rows, answer_mask: (n, K). offset_rows, object_mask:
+            (n, K).
         query_rows: (n, Q). code_rows: (n, C). instruction_ids: (n, L). act_rows: (n,). word_mask: (n, T) instruction
         words that name no object.
     """

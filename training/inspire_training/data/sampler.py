@@ -1,9 +1,11 @@
-"""Batches from several files of frames; a batch is a pure function of (seed, step, process), so a resumed run repeats nothing."""
+"""Batches from several files of frames; a batch is a pure function of (seed, step, process), so a resumed run repeats
+nothing.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -23,9 +25,11 @@ class Augmentation:
     """What training does to its inputs.
 
     Attributes:
-        random_answers: share of the answers fed as context that are drawn at random (the loss stays on the right ones), so that
+        random_answers: share of the answers fed as context that are drawn at random (the loss stays on the right
+            ones), so that
             the action does not trust an answer blindly. colour: strength of brightness, contrast and tint changes.
-        shift: largest shift of an image, px. unknown_words: share of instruction words, object names aside, read as unknown.
+        shift: largest shift of an image, px. unknown_words: share of instruction words, object names aside, read as
+            unknown.
     """
 
     random_answers: float = 0.15
@@ -35,7 +39,9 @@ class Augmentation:
 
 
 class FrameSampler:
-    """Draws frames of all stores, each store with its weight; one trajectory in `held_out` (by its seed) is kept for validation."""
+    """Draws frames of all stores, each store with its weight; one trajectory in `held_out` (by its seed) is kept for
+    validation.
+    """
 
     def __init__(
         self,
@@ -54,13 +60,22 @@ class FrameSampler:
         number = {pair: i for i, pair in enumerate(pairs)}
         self._pair = [np.array([number[p] for p in store.pairs])[store.pair] for store in stores]
         self._layouts = LayoutTable(
-            pairs, style, codec, tokenizer, questions=config.questions, text_length=config.text_length, any_word=words.words[0]
+            pairs,
+            style,
+            codec,
+            tokenizer,
+            questions=config.questions,
+            text_length=config.text_length,
+            any_word=words.words[0],
         )
         self.answer_ids = np.array([style.answer_id(word) for word in words.words])
         self._axis_ids = np.array([style.answer_id(words.word(axis)) for axis in range(-3, 4)])
         self._code_ids = style.code_ids(codec.code_values)
         self._unknown = token_id(tokenizer, UNKNOWN)
-        named = [set(i for name in objects for i in tokenizer.encode(name, add_special_tokens=False).ids) for _, objects in pairs]
+        named = [
+            set(i for name in objects for i in tokenizer.encode(name, add_special_tokens=False).ids)
+            for _, objects in pairs
+        ]
         self._named = np.array([[i in names for i in row] for row, names in zip(self._layouts.instruction_ids, named)])
         self._text_start = config.perception_tokens + 1  # behind <bos>
         self._training, self._validation = [], []
@@ -70,7 +85,9 @@ class FrameSampler:
             self._validation.append(np.flatnonzero(kept))
         shares = np.array([weight * len(rows) for weight, rows in zip(weights, self._training)], dtype=np.float64)
         if shares.sum() <= 0:
-            raise ValueError("training data: expected at least one training trajectory, found none; collect more demonstrations")
+            raise ValueError(
+                "training data: expected at least one training trajectory, found none; collect more demonstrations"
+            )
         self._shares = shares / shares.sum()
         self.frames = sum(len(rows) for rows in self._training)
 
@@ -85,13 +102,19 @@ class FrameSampler:
         """At most `limit` held-out frames, evenly spread, without augmentation."""
         which = np.concatenate([np.full(len(rows), s) for s, rows in enumerate(self._validation)])
         rows = np.concatenate(self._validation)
-        chosen = np.unique(np.linspace(0, len(rows) - 1, min(limit, len(rows))).astype(int)) if len(rows) else np.zeros(0, int)
+        chosen = (
+            np.unique(np.linspace(0, len(rows) - 1, min(limit, len(rows))).astype(int))
+            if len(rows)
+            else np.zeros(0, int)
+        )
         none = Augmentation(random_answers=0.0, colour=0.0, unknown_words=0.0)
         for start in range(0, len(chosen), size):
             part = chosen[start : start + size]
             yield self._assemble(which[part], rows[part], none, np.random.default_rng(0))
 
-    def _assemble(self, which: np.ndarray, rows: np.ndarray, augmentation: Augmentation, rng: np.random.Generator) -> TrainingBatch:
+    def _assemble(
+        self, which: np.ndarray, rows: np.ndarray, augmentation: Augmentation, rng: np.random.Generator
+    ) -> TrainingBatch:
         def gather(arrays: Sequence[np.ndarray]) -> np.ndarray:
             return np.stack([arrays[s][r] for s, r in zip(which, rows)])
 
@@ -103,14 +126,22 @@ class FrameSampler:
         chunk = gather([store.chunks for store in self._stores]).astype(np.float32)
         token_ids = table.token_ids[layout].copy()
         instruction_ids = table.instruction_ids[layout].copy()
-        forget = (rng.random(instruction_ids.shape) < augmentation.unknown_words) & (instruction_ids > 0) & ~self._named[layout]
+        forget = (
+            (rng.random(instruction_ids.shape) < augmentation.unknown_words)
+            & (instruction_ids > 0)
+            & ~self._named[layout]
+        )
         instruction_ids[forget] = self._unknown
         item, place = np.nonzero(forget)
         token_ids[item, self._text_start + place] = self._unknown
         answer_ids = np.zeros((size, table.answer_rows.shape[1]), dtype=np.int64)
         if answer_ids.shape[1]:
             answer_ids = self._axis_ids[np.clip(directions, -3, 3) + 3]
-            fed = np.where(rng.random(answer_ids.shape) < augmentation.random_answers, rng.choice(self._axis_ids, answer_ids.shape), answer_ids)
+            fed = np.where(
+                rng.random(answer_ids.shape) < augmentation.random_answers,
+                rng.choice(self._axis_ids, answer_ids.shape),
+                answer_ids,
+            )
             item, place = np.nonzero(table.answer_mask[layout])
             token_ids[item, table.answer_rows[layout][item, place]] = fed[item, place]
         codes = np.zeros((size, 0), dtype=np.int64)
@@ -118,7 +149,8 @@ class FrameSampler:
             codes = self._code_ids[np.stack([self._codec.encode(c) for c in chunk])]
             np.put_along_axis(token_ids, table.code_rows[layout], codes, axis=1)
         images = tuple(
-            _augmented(gather([store.images[c] for store in self._stores]), augmentation, rng) for c in range(len(self._config.cameras))
+            _augmented(gather([store.images[c] for store in self._stores]), augmentation, rng)
+            for c in range(len(self._config.cameras))
         )
         tensor = torch.from_numpy
         return TrainingBatch(
@@ -155,7 +187,15 @@ def _augmented(images: np.ndarray, augmentation: Augmentation, rng: np.random.Ge
         images = images[np.arange(len(images))[:, None, None], places[:, 0, :, None], places[:, 1, None, :]]
     result = torch.from_numpy(images)
     if augmentation.colour:
-        gain = 1.0 + augmentation.colour * rng.uniform(-1, 1, (len(images), 1, 1, 1)) + 0.5 * augmentation.colour * rng.uniform(-1, 1, (len(images), 1, 1, 3))
+        gain = (
+            1.0
+            + augmentation.colour * rng.uniform(-1, 1, (len(images), 1, 1, 1))
+            + 0.5 * augmentation.colour * rng.uniform(-1, 1, (len(images), 1, 1, 3))
+        )
         shift = 128.0 * augmentation.colour * rng.uniform(-1, 1, (len(images), 1, 1, 1))
-        result = (result.float() * torch.from_numpy(gain).float() + torch.from_numpy(shift).float()).clamp_(0, 255).to(torch.uint8)
+        result = (
+            (result.float() * torch.from_numpy(gain).float() + torch.from_numpy(shift).float())
+            .clamp_(0, 255)
+            .to(torch.uint8)
+        )
     return result

@@ -23,7 +23,8 @@ class Trajectory:
         executed_actions: (T, 7) what the arm was given. expert_actions: (T, 7) what the expert would have done there.
         directions: (T, n) int8 signed axis -3..3 of the base frame, 0 grasped.
         offsets: (T, n, 3) object position minus tool position, m. grasped: (T, n) bool.
-        success: the task's own predicate held at the end. on_policy: the actions came from a policy or were disturbed, so
+        success: the task's own predicate held at the end. on_policy: the actions came from a policy or were
+            disturbed, so
             the expert's future is not the executed one. seed, split, task: what `World.reset` was given.
     """
 

@@ -24,7 +24,9 @@ class ContinuousHead(nn.Module):
 
 
 class OffsetHead(nn.Module):
-    """Auxiliary: offsets object - tool of `objects` objects, in units of the configured scale. Trains perception, is never exported."""
+    """Auxiliary: offsets object - tool of `objects` objects, in units of the configured scale. Trains perception, is
+    never exported.
+    """
 
     def __init__(self, inputs: int, objects: int) -> None:
         super().__init__()

@@ -1,12 +1,13 @@
 """The policy: perception, one pass of the language model over prefix, questions and answers, and the action.
 
-`perceive` and `decode` are the two graphs that the robot runs (see `export`); `forward` is training with the answers given.
+`perceive` and `decode` are the two graphs that the robot runs (see `export`); `forward` is training with the answers
+given.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +26,8 @@ class PolicyOutputs:
 
     Attributes:
         answer_logits: (B, K, V). code_logits: (B, C, V). raw_chunk: (B, Q, 7), gripper as a logit; None with codes.
-        offsets, keypoint_offsets: (B, K, 3) in units of `offset_scale`, from the language model and straight from the keypoints.
+        offsets, keypoint_offsets: (B, K, 3) in units of `offset_scale`, from the language model and straight from
+            the keypoints.
     """
 
     answer_logits: Tensor
@@ -43,7 +45,9 @@ class InspirePolicy(nn.Module):
         self.config = config
         width = config.backbone.width
         self.instruction = InstructionEmbedding(vocabulary, config.vision)
-        self.towers = nn.ModuleList(FilmConvTower(config.vision, width=width, size=camera.width) for camera in config.cameras)
+        self.towers = nn.ModuleList(
+            FilmConvTower(config.vision, width=width, size=camera.width) for camera in config.cameras
+        )
         self.proprioception = nn.Sequential(nn.Linear(PROPRIOCEPTION_SIZE, 64), nn.GELU(), nn.Linear(64, width))
         self.register_buffer("proprioception_mean", torch.zeros(PROPRIOCEPTION_SIZE))
         self.register_buffer("proprioception_std", torch.ones(PROPRIOCEPTION_SIZE))
@@ -60,10 +64,14 @@ class InspirePolicy(nn.Module):
         self.proprioception_std.copy_(torch.as_tensor(std).clamp(min=0.02))
 
     def perceive(self, images: Sequence[Tensor], proprioception: Tensor, instruction_ids: Tensor) -> Tensor:
-        """Perception embeddings (B, N, width) of uint8 images (B, H, W, 3), SI proprioception (B, 10) and padded ids (B, L)."""
+        """Perception embeddings (B, N, width) of uint8 images (B, H, W, 3), SI proprioception (B, 10) and padded ids
+        (B, L).
+        """
         return self._perceive(images, proprioception, instruction_ids)[0]
 
-    def _perceive(self, images: Sequence[Tensor], proprioception: Tensor, instruction_ids: Tensor) -> tuple[Tensor, Tensor]:
+    def _perceive(
+        self, images: Sequence[Tensor], proprioception: Tensor, instruction_ids: Tensor
+    ) -> tuple[Tensor, Tensor]:
         condition = self.instruction(instruction_ids)
         seen = [tower(image, condition) for tower, image in zip(self.towers, images)]
         felt = (proprioception - self.proprioception_mean) / self.proprioception_std
@@ -97,24 +105,19 @@ class InspirePolicy(nn.Module):
     def forward(self, batch: TrainingBatch) -> PolicyOutputs:
         """All predictions of a batch in one pass, with the answers (and codes) given."""
         seen, features = self._perceive(batch.images, batch.proprioception, batch.instruction_ids)
-        n, rows = seen.shape[1], batch.token_ids.shape[1]
-        embeddings = torch.cat([seen, self.backbone.embed(batch.token_ids[:, n:])], dim=1)
-        positions = torch.arange(rows, device=seen.device).expand(len(batch), rows)
-        hidden = self.backbone(embeddings, positions, batch.attention_bias)
-        offsets = self.offset_head(_rows(hidden, batch.offset_rows))
+        embeddings = torch.cat([seen, self.backbone.embed(batch.token_ids[:, seen.shape[1] :])], dim=1)
+        wanted = [batch.answer_rows - 1, batch.code_rows - 1, batch.query_rows, batch.offset_rows]
+        hidden = self.backbone.at_rows(embeddings, batch.attention_bias, torch.cat(wanted, dim=1))
+        answers, codes, queries, asked = hidden.split([rows.shape[1] for rows in wanted], dim=1)
+        offsets = self.offset_head(asked)
         if self.config.questions:
             offsets = offsets.squeeze(2)
         else:  # every row is <act>; its head answers for all objects at once
             offsets = offsets[:, 0, : batch.offset_rows.shape[1]]
         return PolicyOutputs(
-            answer_logits=self.backbone.logits(_rows(hidden, batch.answer_rows - 1)),
-            code_logits=self.backbone.logits(_rows(hidden, batch.code_rows - 1)),
-            raw_chunk=self.head.raw(_rows(hidden, batch.query_rows)) if self.head is not None else None,
+            answer_logits=self.backbone.logits(answers),
+            code_logits=self.backbone.logits(codes),
+            raw_chunk=self.head.raw(queries) if self.head is not None else None,
             offsets=offsets,
             keypoint_offsets=self.keypoint_head(features)[:, : batch.offset_rows.shape[1]],
         )
-
-
-def _rows(hidden: Tensor, rows: Tensor) -> Tensor:
-    """hidden (B, T, D) at rows (B, R): (B, R, D)."""
-    return hidden.gather(1, rows.unsqueeze(-1).expand(-1, -1, hidden.shape[-1]))

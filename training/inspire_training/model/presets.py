@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Mapping
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +25,8 @@ class VisionConfig:
 
     Attributes:
         channels: of the stem (stride 4) and of the residual blocks behind it; every block but the first halves the map.
-        grid: side of the grid of tokens. keypoints: spatial-softmax keypoints. text_width: of the instruction embedding.
+        grid: side of the grid of tokens. keypoints: spatial-softmax keypoints. text_width: of the instruction
+            embedding.
     """
 
     channels: tuple[int, ...] = (40, 40, 80, 128)
@@ -82,7 +84,7 @@ class PolicyConfig:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "PolicyConfig":
+    def from_json(cls, data: Mapping[str, Any]) -> PolicyConfig:
         """The inverse of `to_json`. Raises TypeError on an unknown field."""
         values = dict(data)
         values["cameras"] = tuple(CameraConfig(**c) for c in values["cameras"])

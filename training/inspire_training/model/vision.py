@@ -1,7 +1,9 @@
 """Vision towers: images and the instruction in, tokens out.
 
-Small convolutional towers see better when they know what to look for: every residual block is scaled and shifted (FiLM) by
-an embedding of the instruction. A stem of stride 4 keeps most of the arithmetic at 24 x 24; coarse maps are added back to finer
+Small convolutional towers see better when they know what to look for: every residual block is scaled and shifted
+(FiLM) by
+an embedding of the instruction. A stem of stride 4 keeps most of the arithmetic at 24 x 24; coarse maps are added
+back to finer
 ones, so that keypoints are sharp and still know the whole scene.
 """
 
@@ -22,7 +24,8 @@ class VisionTower(Protocol):
     tokens: int
 
     def __call__(self, image: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """Tokens (B, tokens, width) and keypoints (B, K, 2) in [-1, 1] (x right, y down) of an image uint8 (B, H, W, 3).
+        """Tokens (B, tokens, width) and keypoints (B, K, 2) in [-1, 1] (x right, y down) of an image uint8 (B, H, W,
+        3).
 
         `condition` is the instruction's embedding, (B, condition_width).
         """
@@ -34,7 +37,11 @@ class InstructionEmbedding(nn.Module):
     def __init__(self, vocabulary: int, config: VisionConfig) -> None:
         super().__init__()
         self.words = nn.Embedding(vocabulary, config.text_width)
-        self.mlp = nn.Sequential(nn.Linear(config.text_width, self.width(config)), nn.SiLU(), nn.Linear(self.width(config), self.width(config)))
+        self.mlp = nn.Sequential(
+            nn.Linear(config.text_width, self.width(config)),
+            nn.SiLU(),
+            nn.Linear(self.width(config), self.width(config)),
+        )
 
     @staticmethod
     def width(config: VisionConfig) -> int:
@@ -92,7 +99,9 @@ class FilmConvTower(nn.Module):
         x = image.permute(0, 3, 1, 2).to(self.keypoints.weight.dtype) / 127.5 - 1.0
         fine = self.blocks[0](self.stem(x), condition)
         middle = self.blocks[1](fine, condition)
-        middle = middle + F.interpolate(self.coarse(self.blocks[2](middle, condition)), scale_factor=2.0, mode="nearest")
+        middle = middle + F.interpolate(
+            self.coarse(self.blocks[2](middle, condition)), scale_factor=2.0, mode="nearest"
+        )
         grid = self.grid(middle).flatten(2).transpose(1, 2)
         heat = self.sharp(fine) + F.interpolate(self.context(middle), scale_factor=2.0, mode="nearest")
         points = heat.flatten(2).softmax(dim=-1) @ self.coordinates

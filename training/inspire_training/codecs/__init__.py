@@ -1,0 +1,1 @@
+"""Fitting of action codecs; their use is in `inspire_policy.codecs`."""

@@ -1,0 +1,123 @@
+"""`inspire codec`: fit the residual VQ codec to the expert's chunks and write the arrays of codec.npz.
+
+Encoder and decoder are MLPs; codebooks follow the running mean of what they are chosen for, and codes that nobody
+chooses are
+moved onto vectors of the batch. Loss: L1 of the chunk and 5 times the commitment, as published.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from inspire_policy.codecs.base import symmetric_from_rows
+from inspire_policy.codecs.residual_vq import ResidualVQCodec
+from inspire_training.data.frames import expert_chunks
+from inspire_training.data.hdf5 import demonstration_files, read_expert_actions
+from inspire_training.settings import CodecSettings
+
+COMMITMENT = 5.0
+RARE = 0.05  # a code chosen less often than this (running mean per batch) is moved
+
+
+class ResidualVQ(nn.Module):
+    """The codec while it is trained; `arrays` are what the runtime needs."""
+
+    def __init__(self, numbers: int, settings: CodecSettings) -> None:
+        super().__init__()
+        hidden, width = settings.hidden, settings.width
+        self.encoder = nn.Sequential(
+            nn.Linear(numbers, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, width)
+        )
+        self.decoder = nn.Sequential(
+            nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, numbers)
+        )
+        self.register_buffer("books", torch.randn(settings.quantizers, settings.codes, width))
+        self.register_buffer("sums", self.books.clone())
+        self.register_buffer("counts", torch.ones(settings.quantizers, settings.codes))
+
+    def quantise(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """Quantised vectors (B, width) and the commitment loss; codebooks move when training."""
+        residual, total, loss = vectors, torch.zeros_like(vectors), vectors.new_zeros(())
+        for index in range(len(self.books)):
+            book = self.books[index]
+            codes = torch.cdist(residual.detach(), book).argmin(dim=1)
+            if self.training:
+                self._move(index, residual.detach(), codes)
+            chosen = book[codes].clone()
+            loss = loss + F.mse_loss(residual, chosen)
+            total = total + chosen
+            residual = residual - chosen
+        return vectors + (total - vectors).detach(), loss / len(self.books)
+
+    @torch.no_grad()
+    def _move(self, index: int, vectors: Tensor, codes: Tensor) -> None:
+        choice = F.one_hot(codes, self.books.shape[1]).to(vectors.dtype)
+        self.counts[index].lerp_(choice.sum(0), 0.05)
+        self.sums[index].lerp_(choice.t() @ vectors, 0.05)
+        self.books[index] = self.sums[index] / self.counts[index].clamp(min=1e-5).unsqueeze(1)
+        rare = torch.nonzero(self.counts[index] < RARE).flatten()
+        if len(rare):
+            new = vectors[torch.randint(len(vectors), (len(rare),))]
+            self.books[index, rare], self.sums[index, rare], self.counts[index, rare] = new, new, 1.0
+
+    def forward(self, chunks: Tensor) -> tuple[Tensor, Tensor]:
+        """Reconstruction (B, numbers) and the commitment loss of flattened chunks."""
+        quantised, loss = self.quantise(self.encoder(chunks))
+        return self.decoder(quantised), loss
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The content of codec.npz, see `inspire_policy.codecs.residual_vq`."""
+        arrays = {"codebooks": self.books.numpy().astype(np.float32)}
+        for name, mlp in (("encoder", self.encoder), ("decoder", self.decoder)):
+            for index, layer in enumerate(m for m in mlp if isinstance(m, nn.Linear)):
+                arrays[f"{name}_weight_{index}"] = layer.weight.detach().numpy().astype(np.float32)
+                arrays[f"{name}_bias_{index}"] = layer.bias.detach().numpy().astype(np.float32)
+        return arrays
+
+
+def fit(settings: CodecSettings) -> ResidualVQCodec:
+    """Fit, print the error on held-out chunks and write codec.npz."""
+    torch.set_num_threads(settings.threads)
+    torch.manual_seed(settings.seed)
+    length = settings.chunk_length
+    chunks = np.concatenate(
+        [expert_chunks(a, length) for path in demonstration_files(settings.data) for a in read_expert_actions(path)]
+    )
+    codec = fit_chunks(chunks, settings)
+    held_out = chunks[:: max(1, len(chunks) // 500)]
+    error = np.mean([np.abs(codec.decode(codec.encode(c))[:, :6] - c[:, :6]).mean() for c in held_out])
+    print(
+        f"{settings.out}: {codec.codes} codes of {codec.code_values}, mean error {error:.4f} (motion, "
+        f"normalised) on {len(held_out)} chunks"
+    )
+    return codec
+
+
+def fit_chunks(chunks: np.ndarray, settings: CodecSettings) -> ResidualVQCodec:
+    """Fit to chunks (F, chunk_length, 7) and write `settings.out`, complete or not at all."""
+    flat = torch.from_numpy(symmetric_from_rows(chunks).reshape(len(chunks), -1).astype(np.float32))
+    model = ResidualVQ(flat.shape[1], settings).train()
+    optimizer = torch.optim.Adam([*model.encoder.parameters(), *model.decoder.parameters()], lr=settings.rate)
+    for step in range(settings.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = settings.rate * (1.0 - step / settings.steps)
+        batch = flat[torch.randint(len(flat), (settings.batch,))]
+        found, commitment = model(batch)
+        loss = F.l1_loss(found, batch) + COMMITMENT * commitment
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        if step % 1000 == 0 or step + 1 == settings.steps:
+            print(f"step {step + 1}/{settings.steps}: loss {loss.item():.4f}", flush=True)
+    arrays = model.eval().arrays()
+    settings.out.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(f"{settings.out}.partial.{os.getpid()}.npz")
+    np.savez(partial, **arrays)
+    os.replace(partial, settings.out)
+    return ResidualVQCodec(settings.chunk_length, arrays)

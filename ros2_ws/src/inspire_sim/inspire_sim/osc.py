@@ -1,8 +1,8 @@
 """From a commanded pose back to the action of robosuite's OSC_POSE controller.
 
 OSC_POSE sets its goal to the MEASURED pose plus the scaled action, so measured + (target - measured) is the target.
-With a rotation of exactly zero it keeps its previous orientation goal; a target that repeats the previous orientation bit
-for bit must therefore become an exact zero, or the goal would be re-anchored by rounding errors.
+With a rotation of exactly zero it keeps its previous orientation goal; a target that repeats the previous orientation
+bit for bit must therefore become an exact zero, or the goal would be re-anchored by rounding errors.
 """
 
 from __future__ import annotations

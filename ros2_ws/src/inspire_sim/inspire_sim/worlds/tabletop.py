@@ -64,6 +64,8 @@ class TabletopWorld:
         scene = sample_scene(seed, task=find_task(task) if task else None, split=split)
         self._scene = scene
         self._env.reset()
+        gripper = self._env.robots[0].gripper
+        gripper.current_action = np.zeros(gripper.dof)  # a soft reset keeps it, and with it the last episode
         self._arrange(scene)
         for _ in range(SETTLE_STEPS):
             self._env.step(np.array([0.0] * 6 + [-1.0]))

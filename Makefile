@@ -46,7 +46,7 @@ format: setup-development ## let ruff put imports and lines in order
 	@$(PYTHON_IN_VENV) -m ruff format $(LINTED)
 
 clean: ## remove what building and running made, but not .venv, runs/ and data/
-	rm -rf build ros2_ws/build ros2_ws/install ros2_ws/log .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf build training/build ros2_ws/src/*/build ros2_ws/build ros2_ws/install ros2_ws/log .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find $(LINTED) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 clean-venv: ## remove the virtual environment

@@ -73,7 +73,7 @@ def save_checkpoint(
     save_file(state, partial / "model.safetensors")
     checkpoint.tokenizer.save(str(partial / "tokenizer.json"))
     if checkpoint.codec_arrays:
-        np.savez(partial / "codec.npz", **checkpoint.codec_arrays)
+        np.savez(partial / "codec.npz", **dict[str, Any](checkpoint.codec_arrays))
     if resume is not None:
         torch.save(dict(resume), partial / "resume.pt")
     description = {

@@ -1,6 +1,7 @@
-"""Collecting episodes in parallel: each worker owns a world and writes whole shards, so that a cut costs a shard at most.
+"""Collecting episodes in parallel: each worker owns a world and writes whole shards; a cut costs a shard at most.
 
-A shard is complete or absent; running the same command again records only what is missing. Seeds below 500,000 are for training.
+A shard is complete or absent; running the same command again records only what is missing. Seeds below 500,000 are for
+training.
 """
 
 from __future__ import annotations
@@ -8,9 +9,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Callable
 
 import numpy as np
 
@@ -34,14 +35,21 @@ def demos(out: Path, episodes: int, seed: int, workers: int, world: str = "table
     _collect(out, episodes, seed, workers, partial(_record_demos, world, task))
 
 
-def dagger(out: Path, checkpoint: Path, episodes: int, seed: int, workers: int, world: str = "tabletop", task: str = "") -> None:
+def dagger(
+    out: Path, checkpoint: Path, episodes: int, seed: int, workers: int, world: str = "tabletop", task: str = ""
+) -> None:
     """Record episodes that a policy drives and the expert labels (DAgger, arXiv 1011.0686), into `out`/part-*.hdf5."""
     _collect(out, episodes, seed, workers, partial(_record_dagger, world, task, checkpoint))
 
 
-def _collect(out: Path, episodes: int, seed: int, workers: int, job: Callable[[tuple[Path, range]], tuple[int, int]]) -> None:
+def _collect(
+    out: Path, episodes: int, seed: int, workers: int, job: Callable[[tuple[Path, range]], tuple[int, int]]
+) -> None:
     if seed + episodes > TRAINING_SEEDS:
-        raise ValueError(f"seeds: expected training seeds below {TRAINING_SEEDS}, found up to {seed + episodes}; choose a smaller seed")
+        raise ValueError(
+            f"seeds: expected training seeds below {TRAINING_SEEDS}, found up to {seed + episodes}; "
+            "choose a smaller seed"
+        )
     out.mkdir(parents=True, exist_ok=True)
     shards = [
         (out / f"part-{first:06d}.hdf5", range(first, min(first + SHARD, seed + episodes)))
@@ -55,7 +63,8 @@ def _collect(out: Path, episodes: int, seed: int, workers: int, job: Callable[[t
         for successes, frames in pool.imap_unordered(job, missing):
             done += 1
             left = (time.monotonic() - started) / done * (len(missing) - done)
-            print(f"shard {done}/{len(missing)}: {successes} successes, {frames} frames, {left / 60:.1f} min left", flush=True)
+            counts = f"{successes} successes, {frames} frames, {left / 60:.1f} min left"
+            print(f"shard {done}/{len(missing)}: {counts}", flush=True)
 
 
 def _record_demos(world_name: str, task: str, shard: tuple[Path, range]) -> tuple[int, int]:
@@ -72,7 +81,8 @@ def _record_dagger(world_name: str, task: str, checkpoint: Path, shard: tuple[Pa
     policy = load_policy(checkpoint)
 
     def make(world: World, seed: int) -> Actor:
-        rng, queue = np.random.default_rng([seed, 11]), []
+        rng = np.random.default_rng([seed, 11])
+        queue: list[np.ndarray | None] = []  # None: the expert's turn
 
         def act(observation: Observation, truth: Truth, label: np.ndarray) -> np.ndarray:
             if not queue:
@@ -80,9 +90,13 @@ def _record_dagger(world_name: str, task: str, checkpoint: Path, shard: tuple[Pa
                     queue.extend([None] * policy.horizon)
                 else:
                     tick = policy.tick(
-                        observation.images, observation.tool_position, observation.tool_quaternion,
-                        observation.gripper_opening, world.episode.instruction, world.episode.objects,
-                    )  # fmt: skip
+                        observation.images,
+                        observation.tool_position,
+                        observation.tool_quaternion,
+                        observation.gripper_opening,
+                        world.episode.instruction,
+                        world.episode.objects,
+                    )
                     queue.extend(osc_from_lead(lead, world.contract) for lead in tick.leads[: policy.horizon])
             action = queue.pop(0)
             return label if action is None else action
@@ -95,8 +109,15 @@ def _record_dagger(world_name: str, task: str, checkpoint: Path, shard: tuple[Pa
 _worlds: dict[str, World] = {}  # one per worker process: making one takes seconds
 
 
-def _record_shard(world_name: str, task: str, shard: tuple[Path, range], make_actor: MakeActor, *, max_steps: int | None,
-                  on_policy: bool) -> tuple[int, int]:  # fmt: skip
+def _record_shard(
+    world_name: str,
+    task: str,
+    shard: tuple[Path, range],
+    make_actor: MakeActor,
+    *,
+    max_steps: int | None,
+    on_policy: bool,
+) -> tuple[int, int]:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if world_name not in _worlds:
         _worlds[world_name] = make_world(world_name)

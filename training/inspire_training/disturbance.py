@@ -1,4 +1,4 @@
-"""What makes demonstrations teach recovery: noise and pushes on the executed action, while the label stays the expert's.
+"""What makes demonstrations teach recovery: the executed action is disturbed, the label stays the expert's.
 
 A policy trained on clean paths alone never sees the states that its own errors lead to.
 """
@@ -9,12 +9,12 @@ import numpy as np
 
 
 class Disturbance:
-    """Disturbs OSC_POSE actions, shape (7,), of one episode: a slowly wandering error, and now and then a push of a few steps.
+    """Disturbs OSC_POSE actions, shape (7,), of one episode: a slowly wandering error and, at times, a push.
 
     Args:
         rng: source of randomness.
-        strength: standard deviation of the wandering error at its strongest, in normalised action units; each episode draws
-            its own level up to this.
+        strength: standard deviation of the wandering error at its strongest, in normalised action units; each episode
+            draws its own level up to this.
         push_rate: pushes per step.
     """
 

@@ -52,7 +52,7 @@ def export(settings: ExportSettings) -> Manifest:
         files["tokenizer.json"] = checkpoint.tokenizer.to_str(pretty=True).encode()
         if checkpoint.codec_arrays:
             stream = io.BytesIO()
-            np.savez(stream, **checkpoint.codec_arrays)
+            np.savez(stream, **dict[str, Any](checkpoint.codec_arrays))
             files["codec.npz"] = stream.getvalue()
         trial = Path(scratch) / "bundle"
         write_bundle(trial, manifest, files)

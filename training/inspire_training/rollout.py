@@ -1,8 +1,8 @@
-"""One recorded episode in a world, labelled frame by frame by the expert: the source of demonstrations and of DAgger rounds."""
+"""One recorded episode in a world, labelled frame by frame by the expert: for demonstrations and DAgger."""
 
 from __future__ import annotations
 
-from typing import Callable
+from collections.abc import Callable
 
 import numpy as np
 
@@ -16,13 +16,31 @@ Actor = Callable[[Observation, Truth, np.ndarray], np.ndarray]
 """(observation, truth, the expert's action (7,)) -> the action (7,) to execute."""
 
 
-def record(world: World, expert: Expert, actor: Actor, *, seed: int, task: str = "", split: str = "train",
-           max_steps: int | None = None, on_policy: bool = False) -> Trajectory:  # fmt: skip
+def record(
+    world: World,
+    expert: Expert,
+    actor: Actor,
+    *,
+    seed: int,
+    task: str = "",
+    split: str = "train",
+    max_steps: int | None = None,
+    on_policy: bool = False,
+) -> Trajectory:
     """Run one episode until success or the step limit and return it with the expert's label of every visited state."""
     episode = world.reset(seed, task=task, split=split)
-    rows: dict[str, list] = {key: [] for key in (
-        "images_agentview", "images_wrist", "positions", "quaternions", "openings", "executed_actions", "expert_actions",
-        "directions", "offsets", "grasped")}  # fmt: skip
+    rows: dict[str, list] = {
+        "images_agentview": [],
+        "images_wrist": [],
+        "positions": [],
+        "quaternions": [],
+        "openings": [],
+        "executed_actions": [],
+        "expert_actions": [],
+        "directions": [],
+        "offsets": [],
+        "grasped": [],
+    }
     success = False
     for _ in range(min(max_steps or episode.max_steps, episode.max_steps)):
         observation, truth = world.observe(), world.truth()

@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -124,11 +125,8 @@ def _build(source: Path, folder: Path, key: dict, cameras: Sequence[CameraConfig
         np.pad(a, ((0, 0), (0, most - a.shape[1])), constant_values=NO_OBJECT) for a in columns["directions"]
     ]
     columns["offsets"] = [np.pad(a, ((0, 0), (0, most - a.shape[1]), (0, 0))) for a in columns["offsets"]]
-    np.savez(
-        partial / "arrays.npz",
-        seeds=np.array(seeds),
-        **{name: np.concatenate(parts) for name, parts in columns.items()},
-    )
+    arrays: dict[str, Any] = {name: np.concatenate(parts) for name, parts in columns.items()}
+    np.savez(partial / "arrays.npz", seeds=np.array(seeds), **arrays)
     (partial / "meta.json").write_text(json.dumps({"key": key, "pairs": [[i, list(o)] for i, o in pairs]}))
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(partial, folder)

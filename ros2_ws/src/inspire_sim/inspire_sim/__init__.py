@@ -1,1 +1,1 @@
-"""The simulated body: worlds, scripted expert, ground truth and the nodes that offer them on the topics of a real robot."""
+"""The simulated body: worlds, scripted expert, ground truth, and the nodes that offer them on a real robot's topics."""

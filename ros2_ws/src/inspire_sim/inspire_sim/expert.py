@@ -1,8 +1,8 @@
 """A scripted expert with privileged state: pick up the target, let go over the destination.
 
-Memoryless, so that any visited state can be labelled (DAgger): the action depends on the present truth alone. Heights follow funnels
-instead of phases: the tool may be the lower the better it is aligned. A phased expert that descends only when aligned teaches a
-policy with a larger error to hover forever.
+Memoryless, so that any visited state can be labelled (DAgger): the action depends on the present truth alone. Heights
+follow funnels instead of phases: the tool may be the lower the better it is aligned. A phased expert that descends only
+when aligned teaches a policy with a larger error to hover forever.
 """
 
 from __future__ import annotations

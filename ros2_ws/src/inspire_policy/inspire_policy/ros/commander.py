@@ -210,7 +210,7 @@ class Commander:
             self._request.add_done_callback(self._on_lease)
 
     def _on_lease(self, future: Future) -> None:
-        if self._asked_since is None or future is not self._request:
+        if self._asked_since is None or self._request is None or future is not self._request:
             return
         reply = future.result()
         self._request = None

@@ -1,7 +1,7 @@
 """The one interface of every simulated world: reset(seed), step(action), observation, ground truth, success.
 
-Poses are of robosuite's `grip_site` in the robot's base frame (REP-103: x front, y left, z up), metres; images are upright
-RGB uint8, shape (height, width, 3), row 0 on top.
+Poses are of robosuite's `grip_site` in the robot's base frame (REP-103: x front, y left, z up), metres; images are
+upright RGB uint8, shape (height, width, 3), row 0 on top.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Truth:
 
 @dataclass(frozen=True)
 class Episode:
-    """What `reset` started: the task, its instruction, the objects named in it (order of mention) and the step limit."""
+    """What `reset` started: the task, its instruction, the objects named in it (order of mention), the step limit."""
 
     seed: int
     task: str
@@ -108,7 +108,7 @@ class World(Protocol):
         """The running episode. Raises WorldError before the first reset."""
 
     def reset(self, seed: int, *, task: str = "", split: str = "train") -> Episode:
-        """Start an episode; the same seed, task and split give the same episode. Raises WorldError on an unknown name."""
+        """Start an episode; the same seed, task and split give the same one. Raises WorldError on an unknown name."""
 
     def step(self, action: np.ndarray) -> None:
         """Apply one OSC_POSE action, shape (7,), [-1, 1], gripper -1 open .. +1 close, for one control period."""

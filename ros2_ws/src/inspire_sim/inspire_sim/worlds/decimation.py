@@ -1,7 +1,7 @@
 """Robot meshes with a tenth of the faces, made once and cached: software rendering is bound by vertices.
 
-Only meshes that are drawn and never collide are touched (their names say so), so physics stays robosuite's. Quadric decimation by
-fast-simplification; the cache is keyed by the file's content.
+Only meshes that are drawn and never collide are touched (their names say so), so physics stays robosuite's. Quadric
+decimation by fast-simplification; the cache is keyed by the file's content.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
         if kind == "v":
             points.append([float(x) for x in rest[:3]])
         elif kind == "f":
-            corners = [int(item.split("/")[0]) - 1 for item in rest]
-            faces += [[corners[0], corners[i], corners[i + 1]] for i in range(1, len(corners) - 1)]
+            polygon = [int(item.split("/")[0]) - 1 for item in rest]
+            faces += [[polygon[0], polygon[i], polygon[i + 1]] for i in range(1, len(polygon) - 1)]
     return _merged(np.asarray(points, dtype=np.float32), np.asarray(faces))
 
 

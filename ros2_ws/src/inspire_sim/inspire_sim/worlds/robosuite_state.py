@@ -1,7 +1,7 @@
-"""Reading a robosuite 1.4 simulation in this project's terms: grip_site poses in the base frame, opening, grasp, segmentation.
+"""A robosuite 1.4 simulation in this project's terms: grip_site poses in the base frame, opening, grasp, segmentation.
 
-Traps: `robot0_eef_quat` is the hand body, turned 90 degrees about z from the controller's grip_site; the controller works in the
-world frame, so the base pose is subtracted here; images come bottom-up.
+Traps: `robot0_eef_quat` is the hand body, turned 90 degrees about z from the controller's grip_site; the controller
+works in the world frame, so the base pose is subtracted here; images come bottom-up.
 """
 
 from __future__ import annotations

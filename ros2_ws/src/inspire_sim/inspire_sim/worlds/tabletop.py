@@ -1,4 +1,4 @@
-"""The tabletop world: "pick up the X and place it in the bin / on the plate", with nothing but robosuite's own assets."""
+"""The tabletop world: "pick up the X and place it in the bin / on the plate", with only robosuite's own assets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from inspire_sim.worlds.tabletop_tasks import DESTINATIONS, SPLITS, TASKS, Task
 
 MAX_STEPS = 240
 SETTLE_STEPS = 5
-GRASP_HEIGHT = {"milk": 0.047, "cereal": 0.042, "can": 0.008, "bread": 0.005, "bottle": 0.062, "lemon": 0.0}  # m over the origin; the palm is 4 cm up
+# Metres over the object's origin; the palm is 4 cm up.
+GRASP_HEIGHT = {"milk": 0.047, "cereal": 0.042, "can": 0.008, "bread": 0.005, "bottle": 0.062, "lemon": 0.0}
 GRASP_YAW = ("cereal",)  # the others fit between the fingers at any angle
 
 
@@ -165,7 +166,7 @@ class TabletopWorld:
         return position + np.array([0.0, 0.0, height]), yaw
 
     def _release(self, name: str, position: np.ndarray) -> np.ndarray:
-        """Where the tool lets go of the target: its bottom just over the plate, or over the bin's floor with the fingers above the walls."""
+        """Where the tool lets go: the target's bottom just over the plate, or the fingers above the bin's walls."""
         target = self._running().task.object
         reach = self._env.bottom(target) + GRASP_HEIGHT[target]
         height = PLATE_HEIGHT + reach + 0.012
@@ -194,7 +195,8 @@ def find_task(name: str) -> Task:
         if task.name == name:
             return task
     raise WorldError(
-        f"tabletop: expected a task of {', '.join(t.name for t in TASKS)} or an index below {len(TASKS)}, found {name!r}"
+        f"tabletop: expected a task of {', '.join(t.name for t in TASKS)} or an index below {len(TASKS)}, "
+        f"found {name!r}"
     )
 
 

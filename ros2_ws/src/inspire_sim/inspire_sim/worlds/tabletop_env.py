@@ -1,6 +1,7 @@
 """The tabletop as a robosuite environment: Panda, table, the wheel's own objects, a bin built from boxes and a plate.
 
-Everything exists from the start and a scene only moves it, so that a reset takes milliseconds. Cameras, observation keys, OSC_POSE and the 20 Hz of LIBERO.
+Everything exists from the start and a scene only moves it, so that a reset takes milliseconds. Cameras, observation
+keys, OSC_POSE and the 20 Hz are those of LIBERO.
 """
 
 from __future__ import annotations
@@ -78,7 +79,8 @@ class TabletopEnv(SingleArmEnv):
         arena.set_origin([0, 0, 0])
         arena.set_camera("agentview", pos=AGENTVIEW_POSITION, quat=AGENTVIEW_QUATERNION, camera_attribs={"fovy": "40"})
         texture = arena.asset.find("./texture[@name='tex-ceramic']")
-        texture.set("file", texture.get("file").replace("ceramic", "light-wood"))  # white milk on a white table is a riddle
+        # White milk on a white table is a riddle.
+        texture.set("file", texture.get("file").replace("ceramic", "light-wood"))
         self.objects = {name: cls(name=name) for name, cls in _CLASSES.items()}
         for name, rgba in _BOXES.items():
             self.objects[name] = BoxObject(name=name, size=[0.022, 0.022, 0.022], rgba=rgba, density=200)
@@ -125,7 +127,8 @@ class TabletopEnv(SingleArmEnv):
         self.sim.data.set_joint_qvel(joint, np.zeros(6))
 
 
-# Measured on the wheel's meshes (lowest and highest vertex against the body origin, m); the XML's sites are placement hints and looser.
+# Measured on the wheel's meshes (lowest and highest vertex against the body origin, m); the XML's sites are placement
+# hints and looser.
 _EXTENTS = {
     "milk": (0.061, 0.083),
     "cereal": (0.075, 0.075),
@@ -184,4 +187,3 @@ def _plate() -> Any:
     ring.set("conaffinity", "0")
     body.append(ring)
     return body
-

@@ -1,6 +1,7 @@
-"""Where things stand on the tabletop: random scenes per seed, in the table frame (x away from the robot, y left, metres).
+"""Where things stand on the tabletop: random scenes per seed, in the table frame (x off the robot, y left, metres).
 
-Cells of a fixed grid are held out: a training target never stands in one, the split "unseen_positions" puts it nowhere else.
+Cells of a fixed grid are held out: a training target never stands in one, the split "unseen_positions" puts it nowhere
+else.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ DESTINATION_JITTER = 0.015
 
 @dataclass(frozen=True)
 class Scene:
-    """One random scene: object -> (x, y, yaw), destination -> (x, y), and what the split changes about camera and light."""
+    """One random scene: object -> (x, y, yaw), destination -> (x, y), and the split's changes of camera and light."""
 
     task: Task
     sentence: str
@@ -45,7 +46,7 @@ def sample_scene(seed: int, *, task: Task | None, split: str) -> Scene:
     """The scene of a seed: 3 to 5 objects, the target among them. The same arguments give the same scene."""
     rng = np.random.default_rng([seed, 20250513])
     choices = tasks_of(split)
-    drawn = choices[rng.integers(len(choices))]
+    drawn = choices[int(rng.integers(len(choices)))]
     task = task or drawn
     sentence = sentence_of(task, split, rng)
     others = [name for name in TRAINED_OBJECTS if name != task.object]

@@ -57,7 +57,8 @@ class Task:
 
     def sentence(self, template: str = CANONICAL) -> str:
         """The instruction in the words of a template."""
-        return template.format(object=self.object, destination=self.destination, preposition=PREPOSITION[self.destination])
+        preposition = PREPOSITION[self.destination]
+        return template.format(object=self.object, destination=self.destination, preposition=preposition)
 
 
 def _all_tasks() -> tuple[Task, ...]:
@@ -78,7 +79,10 @@ def tasks_of(split: str) -> Sequence[Task]:
 
 
 def sentence_of(task: Task, split: str, rng: np.random.Generator) -> str:
-    """The instruction of an episode: half canonical, half the other trained templates; paraphrases never trained on in their split."""
+    """The instruction of an episode: half canonical, half the other trained templates.
+
+    The split "paraphrases" has templates that are never trained on.
+    """
     if split == "paraphrases":
         return task.sentence(UNSEEN_TEMPLATES[rng.integers(len(UNSEEN_TEMPLATES))])
     if split == "train" and rng.random() < 0.5:

@@ -18,6 +18,8 @@ from inspire_training.codecs.residual_vq import fit_chunks
 from inspire_training.settings import CodecSettings, ExportSettings, TrainSettings
 from inspire_training.train import train
 
+pytestmark = pytest.mark.timeout(900)  # seconds of a loaded machine; a quiet one takes a tenth
+
 
 @pytest.fixture(scope="module")
 def run(recording: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

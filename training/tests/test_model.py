@@ -17,6 +17,8 @@ from inspire_training.model.presets import PRESETS
 from inspire_training.settings import TrainSettings
 from inspire_training.start import starting_point
 
+pytestmark = pytest.mark.timeout(900)  # seconds of a loaded machine; a quiet one takes a tenth
+
 PLAIN = Augmentation(random_answers=0.0, colour=0.0, unknown_words=0.0)
 
 

@@ -11,6 +11,8 @@ from inspire_training.checkpoint import find_checkpoint, load_checkpoint
 from inspire_training.settings import TrainSettings
 from inspire_training.train import train
 
+pytestmark = pytest.mark.timeout(900)  # seconds of a loaded machine; a quiet one takes a tenth
+
 
 def settings(recording: Path, out: Path, **options: object) -> TrainSettings:
     values = {"batch": 4, "warmup": 2, "schedule": "constant", "validation_frames": 8, **options}

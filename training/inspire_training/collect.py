@@ -59,7 +59,9 @@ def _collect(
     print(f"{out}: {len(shards)} shards of {SHARD} episodes, {len(missing)} to record", flush=True)
     started, done = time.monotonic(), 0
     context = multiprocessing.get_context("spawn")
-    with context.Pool(min(workers, max(1, len(missing)))) as pool:
+    if not missing:
+        return
+    with context.Pool(min(workers, len(missing))) as pool:
         for successes, frames in pool.imap_unordered(job, missing):
             done += 1
             left = (time.monotonic() - started) / done * (len(missing) - done)

@@ -1,0 +1,37 @@
+"""Collection: disturbed demonstrations with clean labels, in shards that are complete or absent."""
+
+import numpy as np
+import pytest
+
+from inspire_training import collect
+from inspire_training.data.hdf5 import read_trajectories
+from inspire_training.disturbance import Disturbance
+
+
+def test_a_disturbance_moves_the_arm_but_not_the_gripper():
+    disturbance = Disturbance(np.random.default_rng(0), strength=0.35, push_rate=0.2)
+    action = np.array([0.9, -0.9, 0.0, 0.0, 0.0, 0.0, -1.0])
+    disturbed = np.stack([disturbance.apply(action) for _ in range(200)])
+    assert (np.abs(disturbed[:, :6]) <= 1.0).all() and (disturbed[:, 6] == -1.0).all()
+    assert disturbed[:, :3].std(axis=0).min() > 0.02
+
+
+def test_seeds_of_evaluation_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="expected training seeds below 500000"):
+        collect.demos(tmp_path, episodes=10, seed=499_995, workers=1)
+
+
+def test_a_shard_is_recorded_once_and_holds_labelled_frames(tmp_path, monkeypatch):
+    pytest.importorskip("h5py", reason="needs the training extra")
+    monkeypatch.setattr(collect, "SHARD", 1)
+    monkeypatch.setattr(collect, "_worlds", {})
+    job = collect._record_demos
+    successes, frames = job("tabletop", "bread_bin", (tmp_path / "part-000003.hdf5", range(3, 4)))
+    (trajectory,) = read_trajectories(tmp_path / "part-000003.hdf5")
+    assert len(trajectory) == frames and trajectory.success == bool(successes)
+    assert trajectory.objects == ("bread", "bin") and trajectory.on_policy
+    assert np.abs(trajectory.executed_actions[:, :6] - trajectory.expert_actions[:, :6]).max() > 0.01
+    assert trajectory.images_wrist[0].std() > 5  # a picture, not a blank
+    written = (tmp_path / "part-000003.hdf5").stat().st_mtime_ns
+    collect._collect(tmp_path, 1, 3, 1, job)  # nothing is missing: nothing is recorded
+    assert (tmp_path / "part-000003.hdf5").stat().st_mtime_ns == written

@@ -81,7 +81,8 @@ class Recording:
             with suppress(OSError):  # the same full disk again, on flush
                 self._stream.close()
             self._stream = None
-        self._partial.unlink(missing_ok=True)
+        with suppress(OSError):  # there may not even be a folder
+            self._partial.unlink()
         return RecordingError(
             f"recording: expected to write {self.path}, found: "
             f"{error.strerror or error}; free some space or choose another folder. "

@@ -15,6 +15,7 @@ from inspire_bringup.environment import free_domain_id, remove_orphaned_segments
 from inspire_bringup.processes import Processes
 from inspire_bringup.recording import Recording, header_stamp
 from inspire_bringup.stacks import recorder, sim_stack
+from inspire_policy.ros.qos import LATCHED
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_what_is_published_is_recorded_bit_for_bit_and_closed_on_sigterm(domain,
     node = rclpy.create_node("source", namespace="/left", context=context)
     try:
         with Processes([spec], environment=os.environ, log_folder=tmp_path / "logs") as processes:
-            answers = node.create_publisher(DirectionAnswers, "inspire/answers", 1)
+            answers = node.create_publisher(DirectionAnswers, "inspire/answers", LATCHED)
             actions = node.create_publisher(EndEffectorAction, "inspire/action", 1)
             images = node.create_publisher(Image, "camera/wrist/color/image_raw", 1)
             wait_for(lambda: all(p.get_subscription_count() for p in (answers, actions, images)))

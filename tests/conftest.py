@@ -1,17 +1,16 @@
 """Fixtures of the tests that cross packages: a ROS domain of their own, and whole stacks as processes."""
 
-import json
 import os
-import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from inspire_bringup.environment import free_domain_id, remove_orphaned_segments, stack_environment
+sys.path.insert(0, str(Path(__file__).parent))
 
-ROOT = Path(__file__).parents[1]
+from commands import call
+
+from inspire_bringup.environment import free_domain_id, remove_orphaned_segments, stack_environment
 
 
 @pytest.fixture
@@ -22,29 +21,6 @@ def domain_id(monkeypatch):
         monkeypatch.setenv(name, value)
     yield domain
     remove_orphaned_segments()
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended: exit code, what it said, and the episodes it drove."""
-
-    code: int
-    output: str
-    errors: str
-
-    @property
-    def episodes(self) -> list[dict]:
-        """The lines of JSON on standard output."""
-        return [json.loads(line) for line in self.output.splitlines() if line.startswith("{")]
-
-
-def call(module: str, *arguments: object, timeout: float = 280.0, environment: dict | None = None) -> Ended:
-    """Run `python -m module arguments` to its end."""
-    ended = subprocess.run(
-        [sys.executable, "-m", module, *map(str, arguments)],
-        capture_output=True, text=True, timeout=timeout, cwd=ROOT, env=environment or dict(os.environ),
-    )  # fmt: skip
-    return Ended(ended.returncode, ended.stdout, ended.stderr)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import os
 import re
 
 import pytest
-from conftest import call
+from commands import call
 
 EXPERT = ("--commander", "expert")
 

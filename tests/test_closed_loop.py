@@ -1,28 +1,58 @@
 """The loop closed over real DDS: world, gate and expert as processes, driven as a user drives them."""
 
 import json
+import os
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
-from conftest import ROOT
+from commands import call, start
 from mcap.reader import make_reader
+
+from inspire_bringup.environment import free_domain_id
+
+EXPERT = ("--commander", "expert")
+EPISODE = (*EXPERT, "--episodes", 1, "--seed", 4)
+MOTION = ("inspire/action", "arm/target_pose", "arm/gripper_target", "arm/state_pose")
 
 
 def recorded(path, *topics):
-    """(topic, stamp) -> serialised message, repeats of a stamp once."""
+    """(topic, stamp) -> serialised message, repeats of a stamp once; of all topics without a name given."""
     with open(path, "rb") as stream:
-        messages = make_reader(stream).iter_messages(topics=list(topics), log_time_order=False)
+        messages = make_reader(stream).iter_messages(topics=list(topics) or None, log_time_order=False)
         return {(channel.topic, message.publish_time): message.data for _, channel, message in messages}
+
+
+def motion(path, steps, namespace=""):
+    """What was commanded and measured in the steps of an episode: (relative topic, stamp) -> serialised message."""
+    heard = recorded(path, *(f"{namespace}/{topic}" for topic in MOTION))
+    heard = {(topic.removeprefix(f"{namespace}/"), stamp): data for (topic, stamp), data in heard.items()}
+    actions = sorted(stamp for topic, stamp in heard if topic == "inspire/action")
+    assert len(actions) >= steps, "an action is missing in the recording"
+    during = {key: data for key, data in heard.items() if actions[0] <= key[1] <= actions[steps - 1]}
+    assert len(during) == len(MOTION) * steps
+    return during
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """An episode of a stack that has the machine to itself: its result and its recording."""
+    folder = tmp_path_factory.mktemp("alone")
+    ended = call(
+        "inspire_bringup.run", "sim", *EPISODE, "--record", folder / "topics.mcap", "--logs", folder / "logs",
+        environment={**os.environ, "ROS_DOMAIN_ID": str(free_domain_id())},
+    )  # fmt: skip
+    assert ended.code == 0, ended.errors
+    return ended.episodes[0], folder / "topics.mcap"
 
 
 @pytest.mark.slow
 def test_the_demo_succeeds_and_leaves_what_it_promises(demo, tmp_path):
-    ended = demo("--commander", "expert", "--instruction", "pick up the milk and place it in the bin")
+    ended = demo(*EXPERT, "--instruction", "pick up the milk and place it in the bin")
     assert ended.code == 0, ended.errors
     assert ended.output.startswith("success: the milk is in the bin after ")
+    assert "bin: left" in ended.errors or "bin: right" in ended.errors  # the answers as they change
     run = tmp_path / "run"
     assert {"video.mp4", "topics.mcap", "result.json", "logs"} == {path.name for path in run.iterdir()}
     result = json.loads((run / "result.json").read_text())
@@ -42,85 +72,90 @@ def test_the_demo_succeeds_and_leaves_what_it_promises(demo, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_lockstep_runs_of_one_seed_are_bit_identical(run, tmp_path):
-    topics = ("/inspire/action", "/arm/target_pose", "/arm/gripper_target", "/arm/state_pose")
-    runs = []
-    for name in ("first", "second"):
-        path = tmp_path / f"{name}.mcap"
-        ended = run("--commander", "expert", "--episodes", 1, "--seed", 4, "--record", path)
-        assert ended.code == 0, ended.errors
-        runs.append((ended.episodes[0]["steps"], recorded(path, *topics)))
-    (steps, first), (other_steps, second) = runs
-    assert steps == other_steps
-    actions = sorted(stamp for topic, stamp in first if topic == "/inspire/action")
-    assert len(actions) >= steps  # nothing was lost
-    during = [key for key in first if actions[0] <= key[1] <= actions[steps - 1]]
-    assert len(during) >= 4 * steps
-    assert all(first[key] == second[key] for key in during)
+def test_two_lockstep_runs_of_one_seed_are_bit_identical(alone, run, tmp_path):
+    episode, recording = alone
+    ended = run(*EPISODE, "--record", tmp_path / "again.mcap")
+    assert ended.code == 0, ended.errors
+    steps = episode["steps"]
+    assert ended.episodes[0]["steps"] == steps
+    assert motion(tmp_path / "again.mcap", steps) == motion(recording, steps)
 
 
 @pytest.mark.slow
-def test_two_stacks_in_two_namespaces_do_not_disturb_each_other(domain_id, tmp_path):
-    sides = {"left": 4, "right": 7}
-    alone, together = {}, {}
-    for results, parallel in ((alone, False), (together, True)):
-        processes = {}
-        for side, seed in sides.items():
-            processes[side] = subprocess.Popen(
-                [sys.executable, "-m", "inspire_bringup.run", "sim", "--commander", "expert", "--namespace", side,
-                 "--episodes", "1", "--seed", str(seed), "--logs", str(tmp_path / f"{side}{parallel}")],
-                stdout=subprocess.PIPE, text=True, cwd=ROOT,
-            )  # fmt: skip
-            if not parallel:
-                processes[side].wait(timeout=280)
-        for side, process in processes.items():
-            output, _ = process.communicate(timeout=280)
-            assert process.returncode == 0
-            results[side] = json.loads(output)
-    for side in sides:
-        assert together[side]["success"]
-        for what in ("seed", "task", "steps", "clamps"):
-            assert together[side][what] == alone[side][what]
+def test_two_stacks_in_two_namespaces_do_not_disturb_each_other(alone, domain_id, tmp_path):
+    episode, recording = alone
+    seeds = {"left": 4, "right": 7}
+    runs = {
+        side: start(
+            "inspire_bringup.run", "sim", *EXPERT, "--namespace", side, "--seeds", seed, "--logs", tmp_path / side,
+            *(("--record", tmp_path / "left.mcap") if side == "left" else ()),
+        )
+        for side, seed in seeds.items()
+    }  # fmt: skip
+    results = {}
+    for side, process in runs.items():
+        output, errors = process.communicate(timeout=280)
+        assert process.returncode == 0, errors
+        results[side] = json.loads(output)
+    for side, seed in seeds.items():
+        assert results[side]["seed"] == seed
+        assert results[side]["stops"] == {}, "a gate heard something that was not meant for it"
+    steps = episode["steps"]
+    assert results["left"]["steps"] == steps
+    assert motion(tmp_path / "left.mcap", steps, "/left") == motion(recording, steps)
 
 
 @pytest.mark.slow
-def test_the_runner_stops_everything_on_sigterm_and_reports_a_node_that_dies(domain_id, tmp_path):
-    def start():
-        return subprocess.Popen(
-            [sys.executable, "-m", "inspire_bringup.run", "sim", "--commander", "expert",
-             "--logs", str(tmp_path / "logs")],
-            stderr=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True,
-        )  # fmt: skip
+def test_in_real_time_the_expert_succeeds_as_well(run):
+    ended = run(*EPISODE, "--mode", "realtime")
+    assert ended.code == 0, ended.errors
+    assert ended.episodes[0]["success"]
 
-    runner = start()
-    assert "sim stack in ROS domain" in runner.stderr.readline()
-    nodes = children(runner.pid)
+
+@pytest.fixture
+def runner(domain_id, tmp_path):
+    """Start a stack without episodes: its process and those of its nodes."""
+    started = []
+
+    def start_runner():
+        runner = start("inspire_bringup.run", "sim", *EXPERT, "--logs", tmp_path / "logs")
+        started.append(runner)
+        assert "sim stack in ROS domain" in runner.stderr.readline()
+        return runner, children(runner.pid)
+
+    yield start_runner
+    for runner in started:
+        if runner.poll() is None:
+            runner.terminate()
+            runner.communicate(timeout=60)
+
+
+@pytest.mark.slow
+def test_the_runner_stops_everything_on_sigterm(runner):
+    process, nodes = runner()
     assert len(nodes) == 3
-    runner.send_signal(signal.SIGTERM)
-    runner.communicate(timeout=60)
-    assert runner.returncode == 0
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
     assert not any(alive(pid) for pid in nodes)
 
-    runner = start()
-    assert "sim stack in ROS domain" in runner.stderr.readline()
-    gate = next(pid for pid in children(runner.pid) if "arm_gate" in command_of(pid))
+
+@pytest.mark.slow
+def test_the_runner_reports_a_node_that_dies_and_stops_the_others(runner):
+    process, nodes = runner()
+    gate = next(pid for pid in nodes if "arm_gate" in command_of(pid))
     subprocess.run(["kill", "-KILL", str(gate)], check=True)
-    _, errors = runner.communicate(timeout=60)
-    assert runner.returncode == 3
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 3
     assert "node arm_gate ended (killed by SIGKILL)" in errors
     assert not any(alive(pid) for pid in nodes)
 
 
 @pytest.mark.slow
-def test_nodes_do_not_outlive_a_runner_that_is_killed(domain_id, tmp_path):
-    runner = subprocess.Popen(
-        [sys.executable, "-m", "inspire_bringup.run", "sim", "--commander", "expert", "--logs", str(tmp_path / "logs")],
-        stderr=subprocess.PIPE, text=True, cwd=ROOT,
-    )  # fmt: skip
-    assert "sim stack in ROS domain" in runner.stderr.readline()
-    nodes = children(runner.pid)
-    runner.kill()
-    runner.communicate()
+def test_nodes_do_not_outlive_a_runner_that_is_killed(runner):
+    process, nodes = runner()
+    process.kill()
+    process.communicate()
     deadline = time.monotonic() + 60
     while any(alive(pid) for pid in nodes):
         assert time.monotonic() < deadline, "nodes outlived their runner"

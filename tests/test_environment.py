@@ -69,7 +69,15 @@ def test_everything_that_is_asked_for_is_pinned():
 
 @pytest.mark.slow
 def test_the_lists_resolve_for_python_312_with_the_pins_for_apt(tmp_path):
-    arguments = ["install", "--dry-run", "--quiet", "--ignore-installed", "--only-binary=:all:"]
+    # fast-deps reads the metadata out of each wheel's end: without it the CUDA build of torch, 3 GB, would come along.
+    arguments = [
+        "install",
+        "--dry-run",
+        "--quiet",
+        "--ignore-installed",
+        "--only-binary=:all:",
+        "--use-feature=fast-deps",
+    ]
     arguments += ["--python-version", "3.12", "--target", str(tmp_path), "-c", str(CONSTRAINTS / "py312-apt.txt")]
     for name in ("demo", "training", "libero", "development"):
         arguments += ["-r", str(ROOT / "requirements" / f"{name}.txt")]

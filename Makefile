@@ -11,12 +11,12 @@ LINTED := ros2_ws/src training scripts tests
 
 # The demo's options. One that nobody set is left out, so that the defaults stay in one place: the program's own. The values
 # travel through the environment, so that the shell never reads what stands in an instruction.
-export INSTRUCTION SEED MODE COMMANDER WORLD TASK BUNDLE
+export INSTRUCTION SEED MODE COMMANDER WORLD TASK BUNDLE TICKS OUT
 option = $(if $(filter command environment,$(origin $(1))),--$(2) "$$$(1)")
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two pip processes in one environment disturb each other
-.PHONY: help setup setup-training setup-libero setup-development demo train test lint format clean clean-venv
+.PHONY: help setup setup-training setup-libero setup-development demo bench train test lint format clean clean-venv
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ setup-development: $(STAMPS)/development ## pytest, ruff, mypy
 demo: setup $(if $(filter libero%,$(WORLD)),setup-libero) ## run arm, gate and policy: INSTRUCTION SEED MODE COMMANDER WORLD TASK BUNDLE
 	@scripts/in_ros.sh $(PYTHON_IN_VENV) -m inspire_bringup.demo $(call option,INSTRUCTION,instruction) $(call option,SEED,seed) \
 		$(call option,MODE,mode) $(call option,COMMANDER,commander) $(call option,WORLD,world) $(call option,TASK,task) $(call option,BUNDLE,bundle)
+
+bench: setup ## time of a tick and of ROS, memory, against the limits: BUNDLE TICKS OUT
+	@scripts/in_ros.sh $(PYTHON_IN_VENV) -m inspire_bringup.benchmark $(call option,BUNDLE,bundle) $(call option,TICKS,ticks) $(call option,OUT,out)
 
 train: setup-training ## demonstrations, codec, training, DAgger and export of the tabletop policy
 	@scripts/in_ros.sh .venv/bin/inspire recipe tabletop

@@ -30,11 +30,21 @@ def test_neither_palm_nor_table_is_touched(height):
     assert grasp.reach == pytest.approx(grasp.anchor[2])
 
 
+def test_a_long_box_is_held_off_a_tall_neighbour():
+    long = box(0.12, 0.04, 0.02, 0.0, at=(0.0, 0.0, 0.0))
+    can = box(0.06, 0.06, 0.1, 0.0, at=(-0.06, 0.09, 0.0))
+    free, beside = choose_grasp(long, NOTHING_AROUND), choose_grasp(long, can)
+    np.testing.assert_allclose(free.anchor[:2], 0.0, atol=1e-9)
+    assert beside.yaw == 0.0 and 0.005 < beside.anchor[0] < 0.05 and abs(beside.anchor[1]) < 1e-9
+    low = choose_grasp(long, can - (0.0, 0.0, 0.09))
+    np.testing.assert_array_equal(low.anchor, free.anchor)
+
+
 def test_a_bowl_is_held_at_the_rim_on_the_free_side():
     turn = np.linspace(0, 2 * np.pi, 60)
     rim = np.stack([0.055 * np.cos(turn), 0.055 * np.sin(turn), np.full(60, 0.05)], axis=1)
     bowl = np.concatenate([rim, rim * (0.6, 0.6, 0.0)])
     for side in (1.0, -1.0):
-        grasp = choose_grasp(bowl, np.array([[0.0, -0.12 * side, 0.0]]))
+        grasp = choose_grasp(bowl, np.array([[0.0, -0.12 * side, 0.05]]))
         assert grasp.anchor[1] * side == pytest.approx(0.051, abs=2e-3)
         assert grasp.yaw == 0.0

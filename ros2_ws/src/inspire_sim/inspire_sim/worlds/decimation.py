@@ -18,12 +18,17 @@ LIMIT = 600  # faces; smaller meshes stay
 KEPT = 0.08  # share of the faces that stays, never fewer than LIMIT / 2
 
 
-def decimate_visuals(xml: str) -> str:
-    """The model XML with the robot's drawn meshes replaced by decimated ones."""
+def decimate_visuals(xml: str, parts: tuple[str, ...] = ("",)) -> str:
+    """The model XML with the robot's drawn meshes replaced by decimated ones.
+
+    Args:
+        parts: what the names of the meshes begin with; textured meshes must not be among them, as decimation drops
+            the texture's coordinates.
+    """
     root = ElementTree.fromstring(xml)
     for mesh in root.iterfind("./asset/mesh"):
         name, file = mesh.get("name", ""), mesh.get("file", "")
-        if ("_vis" in name or "pedestal" in name) and Path(file).suffix in (".obj", ".stl"):
+        if name.startswith(parts) and ("_vis" in name or "pedestal" in name) and Path(file).suffix in (".obj", ".stl"):
             mesh.set("file", str(decimated(Path(file))))
     return ElementTree.tostring(root, encoding="unicode")
 

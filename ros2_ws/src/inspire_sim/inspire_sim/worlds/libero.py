@@ -20,7 +20,8 @@ from inspire_policy.action import ActionContract
 from inspire_policy.directions import REP103, direction_axis
 from inspire_policy.rotations import rotate
 from inspire_sim.worlds.base import Episode, ObjectState, Observation, Truth, WorldError
-from inspire_sim.worlds.grasping import choose_grasp, collision_points
+from inspire_sim.worlds.decimation import decimate_visuals
+from inspire_sim.worlds.grasping import CollisionShape, choose_grasp
 from inspire_sim.worlds.libero_assets import find_assets, import_libero
 from inspire_sim.worlds.libero_goal import next_placement, release_point
 from inspire_sim.worlds.libero_tasks import (
@@ -35,6 +36,7 @@ from inspire_sim.worlds.rendering import fast_rendering, focal_lengths, render, 
 from inspire_sim.worlds.robosuite_state import CAMERAS, RobotState, visible_regions
 
 SETTLE_STEPS = 10
+ROBOT_PARTS = ("robot0_", "gripper0_", "mount0_")
 REST = np.array([0.0] * 6 + [-1.0])
 # m that the published label rule adds to the height of what things are put into
 HEIGHT_OFFSETS = (("cabinet", 0.22152), ("two_layer_shelf", 0.22152), ("basket", 0.07185), ("wine_rack", 0.05903))
@@ -80,6 +82,7 @@ class LiberoWorld:
             self._env.sim.forward()
         self._env._post_process()
         self._robot = RobotState(self._env)
+        self._base_axes = np.stack([rotate(self._robot.base_quaternion, axis) for axis in np.eye(3)], axis=1)
         for _ in range(SETTLE_STEPS):
             self._env.step(REST)
         self._episode = Episode(seed, chosen, instruction_of(chosen), tuple(self._named), MAX_STEPS[self.name], split)
@@ -150,7 +153,7 @@ class LiberoWorld:
         bddl = _existing(self._root / "bddl_files" / self.name / f"{task}.bddl")
         self._initial_states = read_initial_states(self._root, self.name, task)
         with _seeded(0):
-            self._env = TASK_MAPPING[get_problem_info(str(bddl))["problem_name"]](
+            self._env = _decimated(TASK_MAPPING[get_problem_info(str(bddl))["problem_name"]])(
                 bddl_file_name=str(bddl),
                 robots=["Panda"],
                 controller_configs=load_controller_config(default_controller="OSC_POSE"),
@@ -175,6 +178,7 @@ class LiberoWorld:
         parents = env.sim.model.body_parentid
         roots = {name: env.obj_body_id[name] for name in instances if name in env.obj_body_id}
         self._bodies = {name: _descendants(parents, root) for name, root in roots.items()}
+        self._shapes = {name: CollisionShape(env.sim.model, bodies) for name, bodies in self._bodies.items()}
         goal = env.parsed_problem["goal_state"]
         self._named = spoken_names(instruction_of(task), env.obj_of_interest, goal, list(self._bodies))
 
@@ -203,16 +207,20 @@ class LiberoWorld:
 
     def _anchors(self, placement: Any, held: set[str]) -> dict[str, tuple[np.ndarray, float]]:
         """Role -> tool position in the base frame and yaw: to grasp the target, to let go over the destination."""
-        sim = self._env.sim
-        points = self._to_base(collision_points(sim, self._bodies[placement.target]))
-        around = [self._pose(i)[0] for i in self._env.objects_dict if i != placement.target]
-        grasp = choose_grasp(points, np.array(around).reshape(-1, 3))
+        data = self._env.sim.data
+        points = self._to_base(self._shapes[placement.target].points(data))
         tool, _ = self._robot.tool()
-        reach, aside = grasp.reach, np.zeros(3)
         if placement.target in held:
+            grasp = choose_grasp(points, np.zeros((0, 3)))
             reach = float(tool[2] - points[:, 2].min())
             aside = (tool - self._pose(placement.target)[0]) * (1.0, 1.0, 0.0)
-        release = release_point(self._env, placement, self._bodies.get(placement.owner or "", set()), reach)
+        else:
+            around = [shape.points(data) for name, shape in self._shapes.items() if name != placement.target]
+            grasp = choose_grasp(points, self._to_base(np.concatenate([np.zeros((0, 3)), *around])))
+            reach, aside = grasp.reach, np.zeros(3)
+        owner = self._shapes.get(placement.owner or "")
+        place = np.zeros((0, 3)) if owner is None else owner.points(data)
+        release = release_point(self._env, placement, place, reach)
         return {
             "target": (grasp.anchor, grasp.yaw),
             "destination": (self._to_base(release[None])[0] + aside, 0.0),
@@ -220,23 +228,18 @@ class LiberoWorld:
 
     def _to_base(self, points: np.ndarray) -> np.ndarray:
         """World points (n, 3) in the base frame."""
-        origin, base = self._robot.base_position, self._robot.base_quaternion
-        turn = np.stack([rotate(base, axis) for axis in np.eye(3)], axis=1)
-        return (points - origin) @ turn
+        return np.asarray((points - self._robot.base_position) @ self._base_axes)
 
     def _held(self) -> set[str]:
         """Objects that both finger pads touch: robosuite's `_check_grasp`, for all objects in one pass over the
         contacts.
         """
-        sim, gripper = self._env.sim, self._env.robots[0].gripper
-        model, data = sim.model, sim.data
-        pads = [{model.geom_name2id(g) for g in gripper.important_geoms[f"{s}_fingerpad"]} for s in ("left", "right")]
-        touched: list[set[int]] = [set(), set()]
-        for contact in data.contact[: data.ncon]:
-            for a, b in ((contact.geom1, contact.geom2), (contact.geom2, contact.geom1)):
-                for side, pad in zip(touched, pads, strict=True):
-                    if a in pad:
-                        side.add(int(model.geom_bodyid[b]))
+        model, gripper = self._env.sim.model, self._env.robots[0].gripper
+        pairs = np.asarray(self._env.sim.data.contact.geom).reshape(-1, 2)
+        touched = []
+        for side in ("left", "right"):
+            pads = np.isin(pairs, [model.geom_name2id(geom) for geom in gripper.important_geoms[f"{side}_fingerpad"]])
+            touched.append(set(model.geom_bodyid[pairs[:, ::-1][pads]].tolist()))
         movable = (i for i in self._env.objects_dict if i in self._bodies)
         return {i for i in movable if touched[0] & self._bodies[i] and touched[1] & self._bodies[i]}
 
@@ -249,6 +252,17 @@ class LiberoWorld:
                 box, point = visible_regions(picture, self._env.sim.model.geom_bodyid, self._bodies[name])
                 found[name][0][view], found[name][1][view] = box, point
         return found
+
+
+def _decimated(problem: type) -> type:
+    """LIBERO's environment with the robot's drawn meshes decimated; its own textured objects stay."""
+
+    class Decimated(problem):  # type: ignore[misc, valid-type]
+        def _initialize_sim(self, xml_string: str | None = None) -> None:
+            super()._initialize_sim(decimate_visuals(xml_string or self.model.get_xml(), ROBOT_PARTS))
+
+    Decimated.__name__ = problem.__name__  # LIBERO compares it with the task file's
+    return Decimated
 
 
 def _existing(path: Path) -> Path:

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from inspire_sim.worlds.grasping import collision_points
 from inspire_sim.worlds.libero_tasks import instance_of
 
 PLACE_PREDICATES = ("on", "in")
@@ -42,13 +41,13 @@ def next_placement(env: Any, instances: Sequence[str]) -> Placement | None:
     return None
 
 
-def release_point(env: Any, placement: Placement, bodies: set[int], reach: float) -> np.ndarray:
+def release_point(env: Any, placement: Placement, points: np.ndarray, reach: float) -> np.ndarray:
     """Where the tool lets go of an object that reaches `reach` m below it, (3,) m, world frame.
 
     Args:
-        bodies: of the owner of the place, empty for a place on a table.
+        points: of the collision geometry of the owner of the place, (n, 3) m, world frame; empty for a place on a
+            table.
     """
-    points = collision_points(env.sim, bodies) if bodies else np.zeros((0, 3))
     region = env.object_sites_dict.get(placement.place)
     if region is not None:
         centre = np.array(env.sim.data.get_site_xpos(placement.place))

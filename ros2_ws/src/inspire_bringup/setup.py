@@ -24,7 +24,10 @@ setup(
     maintainer_email="maintainers@users.noreply.b-seed-9ee8d4e8.example",
     packages=find_packages(exclude=["test"]),
     python_requires=">=3.11",
-    install_requires=["setuptools", "numpy", "inspire_policy"],
+    install_requires=[
+        *("setuptools", "numpy", "opencv-python-headless", "mcap", "mcap-ros2-support", "imageio-ffmpeg"),
+        *("inspire_policy", "inspire_arm", "inspire_sim"),
+    ],
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{package}"]),
         (f"share/{package}", ["package.xml"]),

@@ -2,8 +2,8 @@
 
 In process: the bundle's program on one CPU thread with its recorded parity observations. Through ROS: gate and policy
 as processes with the shipped DDS profile, driven in lockstep (see round_trips). On a busy machine wall time says
-little: CPU time stands beside it (of round trips: of policy and body together, also where they overlap), and p5 tells
-how long it takes where nothing else wanted the CPU.
+little: CPU time stands beside it (of round trips: of policy and body together, also where they overlap), and p5 is
+nearer to what an idle machine shows. `make bench` on an idle machine is what the limits are meant for.
 
 The ROS share is the greater of two medians. Continued: the whole round trip where the policy only goes on with its
 chunk, so that nothing but ROS is in it. Inferred: the round trip where the model is asked, less the latency that the

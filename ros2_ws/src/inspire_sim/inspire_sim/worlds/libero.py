@@ -257,7 +257,7 @@ class LiberoWorld:
 def _decimated(problem: type) -> type:
     """LIBERO's environment with the robot's drawn meshes decimated; its own textured objects stay."""
 
-    class Decimated(problem):  # type: ignore[misc, valid-type]
+    class Decimated(problem):
         def _initialize_sim(self, xml_string: str | None = None) -> None:
             super()._initialize_sim(decimate_visuals(xml_string or self.model.get_xml(), ROBOT_PARTS))
 

@@ -55,7 +55,7 @@ clean: ## remove what building and running made, but not .venv, runs/ and data/
 clean-venv: ## remove the virtual environment
 	rm -rf .venv
 
-# Each stamp depends on what would make its step come out differently.
+# Each stamp depends on what would make its step come out differently; behind a | stands what must only be there before.
 $(STAMPS)/venv-$(ROS_FLAVOUR): scripts/create_venv.sh scripts/system_packages.sh scripts/find_python.sh scripts/common.sh
 	@scripts/system_packages.sh
 	@scripts/create_venv.sh
@@ -69,18 +69,18 @@ $(STAMPS)/ros: $(STAMPS)/demo $(INTERFACES) $(if $(ROS_DISTRO),$(PACKAGES)) scri
 	@scripts/build_ros.sh
 	@touch $@
 
-$(STAMPS)/packages: $(STAMPS)/ros $(PACKAGES) scripts/install_packages.sh
+$(STAMPS)/packages: $(PACKAGES) scripts/install_packages.sh | $(STAMPS)/ros
 	@scripts/install_packages.sh
 	@touch $@
 
-$(STAMPS)/training: $(STAMPS)/packages requirements/training.txt
+$(STAMPS)/training: requirements/training.txt $(CONSTRAINTS) scripts/install_requirements.sh | $(STAMPS)/packages
 	@scripts/install_requirements.sh training
 	@touch $@
 
-$(STAMPS)/libero: $(STAMPS)/packages requirements/libero.txt requirements/libero-nodeps.txt
+$(STAMPS)/libero: requirements/libero.txt requirements/libero-nodeps.txt $(CONSTRAINTS) scripts/install_requirements.sh | $(STAMPS)/packages
 	@scripts/install_requirements.sh libero
 	@touch $@
 
-$(STAMPS)/development: $(STAMPS)/packages requirements/development.txt
+$(STAMPS)/development: requirements/development.txt $(CONSTRAINTS) scripts/install_requirements.sh | $(STAMPS)/packages
 	@scripts/install_requirements.sh development
 	@touch $@

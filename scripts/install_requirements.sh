@@ -3,7 +3,8 @@
 # TORCH_INDEX=<address of a package index>: asked first, for another build of torch than the default index gives.
 source "$(dirname "$0")/common.sh"
 
-pip=("$venv/bin/python" -m pip install -qq -c "$(constraints)")
+# --no-compile: Python compiles what it imports, a small part of all that is installed, when it does.
+pip=("$venv/bin/python" -m pip install -qq --no-compile -c "$(constraints)")
 index=()
 [ -z "${TORCH_INDEX:-}" ] || index=(--extra-index-url "$TORCH_INDEX")
 

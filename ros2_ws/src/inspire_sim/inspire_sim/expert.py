@@ -96,7 +96,8 @@ def _role(truth: Truth, role: str) -> ObjectState:
     for state in truth.objects:
         if state.role == role:
             return state
-    raise ValueError(f"expert: expected a {role} among the objects, found {[o.name for o in truth.objects]}")
+    names = ", ".join(state.name for state in truth.objects) or "nothing"
+    raise ValueError(f"expert: expected a {role} among the objects, for it only picks and places; found {names}")
 
 
 def _ramp(value: float, start: float, width: float) -> float:

@@ -20,7 +20,7 @@ from inspire_sim.expert import Expert
 from inspire_sim.worlds.base import Observation, Truth, World
 from inspire_sim.worlds.registry import make_world
 from inspire_training.data.hdf5 import TrajectoryWriter
-from inspire_training.disturbance import Disturbance
+from inspire_training.disturbance import Disturbance, Wander
 from inspire_training.rollout import Actor, record
 
 SHARD = 20  # episodes
@@ -30,9 +30,11 @@ EXPERT_SHARE = 0.2  # of DAgger's decisions are the expert's, so that an episode
 MakeActor = Callable[[World, int], Actor]
 
 
-def demos(out: Path, episodes: int, seed: int, workers: int, world: str = "tabletop", task: str = "") -> None:
-    """Record demonstrations of the expert, disturbed on the way, into `out`/part-*.hdf5."""
-    _collect(out, episodes, seed, workers, partial(_record_demos, world, task))
+def demos(
+    out: Path, episodes: int, seed: int, workers: int, glance: int = 0, world: str = "tabletop", task: str = ""
+) -> None:
+    """Record demonstrations of the expert, disturbed on the way, into `out`/part-*.hdf5; see `DemosSettings.glance`."""
+    _collect(out, episodes, seed, workers, partial(_record_demos, world, task, glance))
 
 
 def dagger(
@@ -69,12 +71,14 @@ def _collect(
             print(f"shard {done}/{len(missing)}: {counts}", flush=True)
 
 
-def _record_demos(world_name: str, task: str, shard: tuple[Path, range]) -> tuple[int, int]:
+def _record_demos(world_name: str, task: str, glance: int, shard: tuple[Path, range]) -> tuple[int, int]:
     def make(world: World, seed: int) -> Actor:
-        disturbance = Disturbance(np.random.default_rng([seed, 7]))
-        return lambda observation, truth, label: disturbance.apply(label)
+        rng = np.random.default_rng([seed, 7])
+        disturbance = Disturbance(rng)
+        wander = Wander(rng, longest=glance // 2)
+        return lambda observation, truth, label: wander.apply(disturbance.apply(label))
 
-    return _record_shard(world_name, task, shard, make, max_steps=None, on_policy=True)
+    return _record_shard(world_name, task, shard, make, max_steps=glance or None, on_policy=True)
 
 
 def _record_dagger(world_name: str, task: str, checkpoint: Path, shard: tuple[Path, range]) -> tuple[int, int]:

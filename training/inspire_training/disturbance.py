@@ -38,3 +38,19 @@ class Disturbance:
             self._left -= 1
             push = self._push
         return np.array([*np.clip(action[:6] + self._error + push, -1.0, 1.0), action[6]])
+
+
+class Wander:
+    """Begins an episode by going somewhere else: a random direction, mostly sideways, for up to `longest` steps."""
+
+    def __init__(self, rng: np.random.Generator, *, longest: int) -> None:
+        self._left = int(rng.integers(0, longest + 1)) if longest > 0 else 0
+        direction = rng.standard_normal(3) * [1.0, 1.0, 0.4] - [0.0, 0.0, 0.2]
+        self._direction = direction / np.abs(direction).max()
+
+    def apply(self, action: np.ndarray) -> np.ndarray:
+        """The action (7,) of this step; its translation is the wander's while that lasts."""
+        if self._left == 0:
+            return action
+        self._left -= 1
+        return np.array([*self._direction, *action[3:]])

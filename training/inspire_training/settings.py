@@ -106,6 +106,8 @@ class DemosSettings:
     episodes: int = 300
     seed: int = 0
     workers: int = 2
+    glance: int = 0
+    """Cut episodes short after so many steps, begun with a wander: many scenes, few frames each. 0: to the end."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,11 +1,13 @@
 """Collection: disturbed demonstrations with clean labels, in shards that are complete or absent."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from inspire_training import collect
 from inspire_training.data.hdf5 import read_trajectories
-from inspire_training.disturbance import Disturbance
+from inspire_training.disturbance import Disturbance, Wander
 
 
 def test_a_disturbance_moves_the_arm_but_not_the_gripper():
@@ -14,6 +16,15 @@ def test_a_disturbance_moves_the_arm_but_not_the_gripper():
     disturbed = np.stack([disturbance.apply(action) for _ in range(200)])
     assert (np.abs(disturbed[:, :6]) <= 1.0).all() and (disturbed[:, 6] == -1.0).all()
     assert disturbed[:, :3].std(axis=0).min() > 0.02
+
+
+def test_a_wander_ends_and_leaves_the_rest_of_the_action_alone():
+    wander = Wander(np.random.default_rng(1), longest=12)
+    action = np.arange(7) / 10.0
+    applied = [wander.apply(action) for _ in range(14)]
+    assert all((a[3:] == action[3:]).all() for a in applied)
+    assert (applied[-1] == action).all() and (Wander(np.random.default_rng(1), longest=0).apply(action) == action).all()
+    assert any((a[:3] != action[:3]).any() for a in applied)
 
 
 def test_seeds_of_evaluation_are_refused(tmp_path):
@@ -25,8 +36,8 @@ def test_a_shard_is_recorded_once_and_holds_labelled_frames(tmp_path, monkeypatc
     pytest.importorskip("h5py", reason="needs the training extra")
     monkeypatch.setattr(collect, "SHARD", 1)
     monkeypatch.setattr(collect, "_worlds", {})
-    job = collect._record_demos
-    successes, frames = job("tabletop", "bread_bin", (tmp_path / "part-000003.hdf5", range(3, 4)))
+    job = partial(collect._record_demos, "tabletop", "bread_bin", 0)
+    successes, frames = job((tmp_path / "part-000003.hdf5", range(3, 4)))
     (trajectory,) = read_trajectories(tmp_path / "part-000003.hdf5")
     assert len(trajectory) == frames and trajectory.success == bool(successes)
     assert trajectory.objects == ("bread", "bin") and trajectory.on_policy

@@ -1,8 +1,8 @@
 """Model-ready frames of one file of demonstrations, as memory-mapped arrays built once beside it.
 
 Images pass through the bundle's ImageGeometry here, so training sees exactly what the robot's runtime makes. The
-chunk of a
-frame is what the expert would do in the states that were really visited from there on, padded by holding still.
+chunk of a frame is what the expert would do in the states that were really visited from there on, padded by holding
+still after a success; the last frames of an episode that was cut short have no such future and are left out.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from inspire_training.data.hdf5 import read_trajectories
 from inspire_training.data.trajectory import Trajectory
 from inspire_training.model.presets import CameraConfig
 
-FORMAT = 1
+FORMAT = 2
 NO_OBJECT = -128  # direction of a place in the table that holds no object
 
 
@@ -107,15 +107,16 @@ def _build(source: Path, folder: Path, key: dict, cameras: Sequence[CameraConfig
     with contextlib.ExitStack() as stack:
         files = [stack.enter_context(open(partial / f"{c.name}.bin", "wb")) for c in cameras]
         for number, t in enumerate(read_trajectories(source)):
+            kept = _frames_with_a_future(t, chunk_length)
             seeds.append(t.seed)
             index = pairs.setdefault((t.instruction, t.objects), len(pairs))
             for file, camera, geometry in zip(files, cameras, geometries):
                 images = t.images_agentview if camera.name == "agentview" else t.images_wrist
-                file.write(b"".join(geometry.apply(image).tobytes() for image in images))
+                file.write(b"".join(geometry.apply(image).tobytes() for image in images[:kept]))
             for name, values in _columns(t, chunk_length).items():
-                columns.setdefault(name, []).append(values)
-            columns.setdefault("pair", []).append(np.full(len(t), index, dtype=np.int32))
-            columns.setdefault("trajectory", []).append(np.full(len(t), number, dtype=np.int32))
+                columns.setdefault(name, []).append(values[:kept])
+            columns.setdefault("pair", []).append(np.full(kept, index, dtype=np.int32))
+            columns.setdefault("trajectory", []).append(np.full(kept, number, dtype=np.int32))
     if not seeds:
         raise ValueError(
             f"demonstrations: expected at least one trajectory in {source}, found none; run `inspire demos` again"
@@ -130,6 +131,11 @@ def _build(source: Path, folder: Path, key: dict, cameras: Sequence[CameraConfig
     (partial / "meta.json").write_text(json.dumps({"key": key, "pairs": [[i, list(o)] for i, o in pairs]}))
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(partial, folder)
+
+
+def _frames_with_a_future(t: Trajectory, chunk_length: int) -> int:
+    """All frames of a success, after which there is nothing to do; else only those whose chunk is known."""
+    return len(t) if t.success else max(1, len(t) - chunk_length + 1)
 
 
 def _columns(t: Trajectory, chunk_length: int) -> dict[str, np.ndarray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from inspire_policy.bundle import load_bundle
 from inspire_policy.codecs.residual_vq import ResidualVQCodec
 from inspire_policy.engines.protocol import make_engine
-from inspire_policy.parity import warm_up
+from inspire_policy.parity import ParitySample, warm_up
 from inspire_policy.programs.base import graph_files, make_program
 from inspire_training import export as exporting
 from inspire_training.codecs.residual_vq import fit_chunks
@@ -46,16 +47,18 @@ def test_the_bundle_runs_and_agrees_with_torch(bundle: Path) -> None:
 
 
 def test_a_bundle_that_disagrees_is_refused(
-    run: Path, recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Path, bundle: Path, recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The graphs are the good bundle's own; what torch is said to have answered is off by a hundredth."""
     honest = exporting.torch_samples
 
-    def shifted(*arguments: object) -> list:
+    def shifted(*arguments: Any) -> list[ParitySample]:
         return [dataclasses.replace(s, rows=s.rows + 0.01) for s in honest(*arguments)]
 
     monkeypatch.setattr(exporting, "torch_samples", shifted)
+    monkeypatch.setattr(exporting, "export_graphs", lambda *_: {p.name: p for p in bundle.glob("*.onnx")})
     with pytest.raises(exporting.ParityError, match="nothing was written"):
-        exporting.export(ExportSettings(checkpoint=run, out=tmp_path / "bundle", frames=recording, parity_frames=2))
+        exporting.export(ExportSettings(checkpoint=run, out=tmp_path / "out", frames=recording, parity_frames=2))
     assert list(tmp_path.iterdir()) == []
 
 

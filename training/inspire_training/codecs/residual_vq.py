@@ -1,8 +1,7 @@
 """`inspire codec`: fit the residual VQ codec to the expert's chunks and write the arrays of codec.npz.
 
 Encoder and decoder are MLPs; codebooks follow the running mean of what they are chosen for, and codes that nobody
-chooses are
-moved onto vectors of the batch. Loss: L1 of the chunk and 5 times the commitment, as published.
+chooses are moved onto vectors of the batch. Loss: L1 of the chunk and the commitment.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from inspire_training.data.frames import expert_chunks
 from inspire_training.data.hdf5 import demonstration_files, read_expert_actions
 from inspire_training.settings import CodecSettings
 
-COMMITMENT = 5.0
+COMMITMENT = 0.25  # five, as published with another quantiser, pulls the encoder into one point here
 RARE = 0.05  # a code chosen less often than this (running mean per batch) is moved
 
 

@@ -2,8 +2,7 @@
 batch.
 
 A layout is the sequence of `inspire_policy.sequence.training_sequence` with open places: the answers and codes of a
-frame are
-written into it by the sampler.
+frame are written into it by the sampler.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ class Trajectory:
         directions: (T, n) int8 signed axis -3..3 of the base frame, 0 grasped.
         offsets: (T, n, 3) object position minus tool position, m. grasped: (T, n) bool.
         success: the task's own predicate held at the end. on_policy: the actions came from a policy or were
-            disturbed, so
-            the expert's future is not the executed one. seed, split, task: what `World.reset` was given.
+            disturbed, so the expert's future is not the executed one. seed, split, task: what `World.reset` was
+            given.
     """
 
     instruction: str

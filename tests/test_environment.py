@@ -68,6 +68,7 @@ def test_everything_that_is_asked_for_is_pinned():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_the_lists_resolve_for_python_312_with_the_pins_for_apt(tmp_path):
     # fast-deps reads the metadata out of each wheel's end: without it the CUDA build of torch, 3 GB, would come along.
     arguments = [
@@ -81,7 +82,7 @@ def test_the_lists_resolve_for_python_312_with_the_pins_for_apt(tmp_path):
     arguments += ["--python-version", "3.12", "--target", str(tmp_path), "-c", str(CONSTRAINTS / "py312-apt.txt")]
     for name in ("demo", "training", "libero", "development"):
         arguments += ["-r", str(ROOT / "requirements" / f"{name}.txt")]
-    done = pip(*arguments, timeout=280)
+    done = pip(*arguments, timeout=550)
     offline = ("Temporary failure in name resolution", "Failed to establish a new connection")
     if any(sign in done.stderr for sign in offline):
         pytest.skip("no package index can be reached")

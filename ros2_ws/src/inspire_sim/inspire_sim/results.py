@@ -105,7 +105,8 @@ def wilson_interval(successes: int, trials: int, z: float = 1.96) -> tuple[float
     denominator = 1 + z**2 / trials
     centre = (rate + z**2 / (2 * trials)) / denominator
     half = z / denominator * math.sqrt(rate * (1 - rate) / trials + z**2 / (4 * trials**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    low, high = max(0.0, centre - half), min(1.0, centre + half)
+    return min(low, rate), max(high, rate)  # rounding would leave 0 and 1 just outside
 
 
 def summary(episodes: Sequence[EpisodeResult], **extra: Any) -> dict[str, Any]:

@@ -26,7 +26,11 @@ def domain_id(monkeypatch):
 @pytest.fixture
 def run(domain_id, tmp_path):
     """Drive episodes with a simulated stack: run("--commander", "expert", "--episodes", 1)."""
-    return lambda *arguments: call("inspire_bringup.run", "sim", "--logs", tmp_path / "logs", *arguments)
+
+    def drive(*arguments, timeout=280.0):
+        return call("inspire_bringup.run", "sim", "--logs", tmp_path / "logs", *arguments, timeout=timeout)
+
+    return drive
 
 
 @pytest.fixture

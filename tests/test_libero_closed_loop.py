@@ -20,7 +20,8 @@ pytestmark = [
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_expert_succeeds_in_four_of_five_episodes(task, run):
-    ended = run("--world", "libero_object", "--commander", "expert", "--task", task, "--episodes", EPISODES)
+    stack = ("--world", "libero_object", "--commander", "expert", "--task", task)
+    ended = run(*stack, "--episodes", EPISODES, timeout=850)
     assert ended.code in (0, 1), ended.errors
     told = [(e["task"], e["seed"], e["success"], e["failure"], e["stage"]) for e in ended.episodes]
     assert len(told) == EPISODES

@@ -1,8 +1,8 @@
 """Whole recipes: every stage from nothing to a bundle, each skipped when its result is there, each resumable when cut.
 
 A recipe is data. The tabletop's: demonstrations of the expert; glances (many scenes, few frames each, against wrong
-objects); behaviour cloning; two DAgger rounds (arXiv 1011.0686) of the policy so far; a last training on everything with
-a falling learning rate; export. Its continuous codec needs no fitting; `inspire codec` is for the others.
+objects); behaviour cloning; two DAgger rounds (arXiv 1011.0686) of the policy so far; a last training on everything
+with a falling learning rate; export. Its continuous codec needs no fitting; `inspire codec` is for the others.
 """
 
 from __future__ import annotations

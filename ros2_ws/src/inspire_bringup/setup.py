@@ -21,7 +21,7 @@ setup(
     description="Stacks, launch files, runner, DDS profile, parameters and the shipped bundle.",
     license="Apache-2.0",
     maintainer="InSpire ROS 2 maintainers",
-    maintainer_email="maintainers@users.noreply.b-seed-9ee8d4e8.example",
+    maintainer_email="maintainers@example.org",
     packages=find_packages(exclude=["test"]),
     python_requires=">=3.11",
     install_requires=[

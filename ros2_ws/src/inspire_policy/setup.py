@@ -8,7 +8,7 @@ setup(
     description="The InSpire policy runtime: directions, action contract, bundles, engines, programs and policy_node.",
     license="Apache-2.0",
     maintainer="InSpire ROS 2 maintainers",
-    maintainer_email="maintainers@users.noreply.b-seed-9ee8d4e8.example",
+    maintainer_email="maintainers@example.org",
     packages=find_packages(exclude=["test"]),
     python_requires=">=3.11",
     install_requires=["setuptools", "numpy", "opencv-python-headless", "tokenizers"],

@@ -55,7 +55,7 @@ def tabletop(s: RecipeSettings) -> list[Stage]:
         collect.demos(s.data / "demos", episodes(240), s.seed, s.workers)
 
     def glances() -> None:
-        collect.demos(s.data / "glances", episodes(400), 10_000 + s.seed, s.workers, glance=24)
+        collect.demos(s.data / "glances", episodes(800), 10_000 + s.seed, s.workers, glance=24)
 
     def dagger(number: int, count: int, teacher: str) -> Callable[[], None]:
         def run() -> None:

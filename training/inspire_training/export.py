@@ -21,7 +21,7 @@ from inspire_policy.manifest import Manifest
 from inspire_policy.parity import DEFAULT_TOLERANCE, PARITY_FILE, ParitySample, parity_bytes
 from inspire_policy.programs.base import graph_files, make_program
 from inspire_training.bundling import cache_length, manifest_of
-from inspire_training.checkpoint import Checkpoint, load_checkpoint
+from inspire_training.checkpoint import Checkpoint, load_checkpoint, save_weights
 from inspire_training.data.hdf5 import demonstration_files, read_trajectories
 from inspire_training.graphs import DecoderGraph, HeadGraph, PerceptionGraph
 from inspire_training.policy_torch import TorchPolicy
@@ -67,6 +67,8 @@ def export(settings: ExportSettings) -> Manifest:
         }
         files[PARITY_FILE] = parity_bytes(samples[:: max(1, len(samples) // KEPT_SAMPLES)][:KEPT_SAMPLES])
         manifest = write_bundle(settings.out, dataclasses.replace(manifest, parity=parity), files)
+    if settings.weights is not None:
+        save_weights(settings.weights, checkpoint)
     size = sum(record.bytes for record in manifest.files.values()) / 1e6
     print(
         f"{settings.out}: {size:.1f} MB, same answers as torch on {len(samples)} frames, chunks within {difference:.1e}"

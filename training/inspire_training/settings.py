@@ -74,6 +74,8 @@ class ExportSettings:
     frames: Path | None = None
     """HDF5 file, or folder of them, whose frames the parity check uses."""
     parity_frames: int = 200
+    weights: Path | None = None
+    """Folder for the weights in half precision as well, small enough for git, to train on from with `--init`."""
     name: str = "tabletop"
     bodies: tuple[str, ...] = ("tabletop",)
     """Worlds and robots that the bundle was trained for."""

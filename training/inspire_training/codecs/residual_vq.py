@@ -1,7 +1,8 @@
 """`inspire codec`: fit the residual VQ codec to the expert's chunks and write the arrays of codec.npz.
 
-Encoder and decoder are MLPs; codebooks follow the running mean of what they are chosen for, and codes that nobody
-chooses are moved onto vectors of the batch. Loss: L1 of the chunk and the commitment.
+Encoder and decoder are MLPs; codebooks start on vectors of the first batch (random ones would pull the encoder into one
+point), follow the running mean of what they are chosen for, and codes that nobody chooses are moved onto vectors of the
+batch. Loss: L1 of the chunk and the commitment.
 """
 
 from __future__ import annotations
@@ -36,14 +37,16 @@ class ResidualVQ(nn.Module):
         self.decoder = nn.Sequential(
             nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, numbers)
         )
-        self.register_buffer("books", torch.randn(settings.quantizers, settings.codes, width))
+        self.register_buffer("books", torch.zeros(settings.quantizers, settings.codes, width))
         self.register_buffer("sums", self.books.clone())
-        self.register_buffer("counts", torch.ones(settings.quantizers, settings.codes))
+        self.register_buffer("counts", torch.zeros(settings.quantizers, settings.codes))
 
     def quantise(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
         """Quantised vectors (B, width) and the commitment loss; codebooks move when training."""
         residual, total, loss = vectors, torch.zeros_like(vectors), vectors.new_zeros(())
         for index in range(len(self.books)):
+            if self.training and not self.counts[index].any():
+                self._place(index, torch.arange(self.books.shape[1]), residual.detach())
             book = self.books[index]
             codes = torch.cdist(residual.detach(), book).argmin(dim=1)
             if self.training:
@@ -62,8 +65,13 @@ class ResidualVQ(nn.Module):
         self.books[index] = self.sums[index] / self.counts[index].clamp(min=1e-5).unsqueeze(1)
         rare = torch.nonzero(self.counts[index] < RARE).flatten()
         if len(rare):
-            new = vectors[torch.randint(len(vectors), (len(rare),))]
-            self.books[index, rare], self.sums[index, rare], self.counts[index, rare] = new, new, 1.0
+            self._place(index, rare, vectors)
+
+    @torch.no_grad()
+    def _place(self, index: int, codes: Tensor, vectors: Tensor) -> None:
+        """Put codes of one book onto vectors of the batch."""
+        new = vectors[torch.randint(len(vectors), (len(codes),))]
+        self.books[index, codes], self.sums[index, codes], self.counts[index, codes] = new, new, 1.0
 
     def forward(self, chunks: Tensor) -> tuple[Tensor, Tensor]:
         """Reconstruction (B, numbers) and the commitment loss of flattened chunks."""
@@ -83,7 +91,6 @@ class ResidualVQ(nn.Module):
 def fit(settings: CodecSettings) -> ResidualVQCodec:
     """Fit, print the error on held-out chunks and write codec.npz."""
     torch.set_num_threads(settings.threads)
-    torch.manual_seed(settings.seed)
     length = settings.chunk_length
     chunks = np.concatenate(
         [expert_chunks(a, length) for path in demonstration_files(settings.data) for a in read_expert_actions(path)]
@@ -100,6 +107,7 @@ def fit(settings: CodecSettings) -> ResidualVQCodec:
 
 def fit_chunks(chunks: np.ndarray, settings: CodecSettings) -> ResidualVQCodec:
     """Fit to chunks (F, chunk_length, 7) and write `settings.out`, complete or not at all."""
+    torch.manual_seed(settings.seed)
     flat = torch.from_numpy(symmetric_from_rows(chunks).reshape(len(chunks), -1).astype(np.float32))
     model = ResidualVQ(flat.shape[1], settings).train()
     optimizer = torch.optim.Adam([*model.encoder.parameters(), *model.decoder.parameters()], lr=settings.rate)

@@ -208,7 +208,7 @@ def recorder(stack: Stack, path: str) -> NodeSpec:
         remappings=clock_remapping(stack.namespace),
         parameters={"path": path},
         required=False,
-        stop_order=3,
+        stop_order=2,
     )
 
 

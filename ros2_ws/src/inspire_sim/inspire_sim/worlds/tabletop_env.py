@@ -106,14 +106,7 @@ class TabletopEnv(SingleArmEnv):
 
     def bottom(self, name: str) -> float:
         """Height of the body origin over the object's lowest point when it stands, m."""
-        return self._extent(name)[0]
-
-    def top(self, name: str) -> float:
-        """Height of the highest point over the body origin when it stands, m."""
-        return self._extent(name)[1]
-
-    def _extent(self, name: str) -> tuple[float, float]:
-        return _EXTENTS[name]
+        return _BOTTOMS[name]
 
     def _set_solid(self, name: str, solid: bool) -> None:
         for geom in self.objects[name].contact_geoms:
@@ -127,17 +120,17 @@ class TabletopEnv(SingleArmEnv):
         self.sim.data.set_joint_qvel(joint, np.zeros(6))
 
 
-# Measured on the wheel's meshes (lowest and highest vertex against the body origin, m); the XML's sites are placement
-# hints and looser.
-_EXTENTS = {
-    "milk": (0.061, 0.083),
-    "cereal": (0.075, 0.075),
-    "can": (0.0403, 0.0397),
-    "bread": (0.0233, 0.0247),
-    "bottle": (0.0649, 0.0951),
-    "lemon": (0.0199, 0.0201),
-    "red_box": (0.022, 0.022),
-    "blue_box": (0.022, 0.022),
+# Measured on the wheel's meshes (lowest vertex against the body origin, m); the XML's sites are placement hints and
+# looser.
+_BOTTOMS = {
+    "milk": 0.061,
+    "cereal": 0.075,
+    "can": 0.0403,
+    "bread": 0.0233,
+    "bottle": 0.0649,
+    "lemon": 0.0199,
+    "red_box": 0.022,
+    "blue_box": 0.022,
 }
 
 

@@ -53,8 +53,7 @@ def sample_scene(seed: int, *, task: Task | None, split: str) -> Scene:
     present = [task.object, *rng.permutation(others)[: rng.integers(2, 5)]]
     if split == "distractors":
         present = [*present[:4], UNSEEN_OBJECT, *DISTRACTORS]
-    wanted = {"unseen_positions": True}.get(split, False)
-    places = _places(rng, len(present), wanted)
+    places = _places(rng, len(present), split == "unseen_positions")
     objects = {}
     for name, (x, y) in zip(present, places):
         limit = YAW_RANGE.get(str(name), np.pi)

@@ -10,7 +10,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from commands import call
 
-from inspire_bringup.environment import free_domain_id, remove_orphaned_segments, stack_environment
+from inspire_bringup.environment import remove_orphaned_segments, stack_environment
+from inspire_policy.ros.domains import free_domain_id
 
 
 @pytest.fixture

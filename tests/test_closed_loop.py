@@ -10,7 +10,7 @@ import pytest
 from commands import call, start
 from mcap.reader import make_reader
 
-from inspire_bringup.environment import free_domain_id
+from inspire_policy.ros.domains import free_domain_id
 
 EXPERT = ("--commander", "expert")
 EPISODE = (*EXPERT, "--episodes", 1, "--seed", 4)

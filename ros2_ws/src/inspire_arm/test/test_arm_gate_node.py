@@ -1,7 +1,6 @@
 """The gate as a process, over real DDS: leases, refusals, lockstep answers, the loop in realtime and the last word."""
 
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from std_srvs.srv import Trigger
 
 from inspire_policy.action import ActionContract, Lead
 from inspire_policy.ros import messages, qos
+from inspire_policy.ros.domains import free_domain_id
 
 CONTRACT = ActionContract()
 DOWN = np.array([1.0, 0.0, 0.0, 0.0])
@@ -31,7 +31,7 @@ EVERYTHING = QoSProfile(depth=1000)
 def isolated() -> dict[str, str]:
     """An environment of its own ROS domain, on this host only."""
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    return os.environ | {"ROS_DOMAIN_ID": str(random.randrange(10, 100)), "OMP_NUM_THREADS": "1"}
+    return os.environ | {"ROS_DOMAIN_ID": str(free_domain_id()), "OMP_NUM_THREADS": "1"}
 
 
 class Stand:

@@ -8,64 +8,15 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import socket
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from inspire_bringup.errors import BringupError
+from inspire_bringup.errors import StackFailure
 from inspire_bringup.paths import dds_profile
+from inspire_policy.ros.domains import NoFreeDomain, free_domain_id
 
 SHARED_MEMORY = Path("/dev/shm")
 SEGMENT_BYTES = 35_200_000  # of /dev/shm per participant with the shipped profile (seen)
-_DOMAINS = range(1, 101)  # above 101 the ports collide with Linux's ephemeral ones
-_held_locks: list[int] = []  # a domain stays reserved while this process lives
-
-
-def free_domain_id() -> int:
-    """A ROS domain id that no process on this machine uses, reserved for the life of this process.
-
-    Raises:
-        BringupError: every domain is taken.
-    """
-    start = os.getpid() % len(_DOMAINS)
-    for offset in range(len(_DOMAINS)):
-        domain = _DOMAINS[(start + offset) % len(_DOMAINS)]
-        if _reserve(domain):
-            return domain
-    raise BringupError(
-        "expected a free ROS domain id between 1 and 100, found none; stop some ROS processes or set ROS_DOMAIN_ID"
-    )
-
-
-def _reserve(domain: int) -> bool:
-    """Lock a domain against other runners and see that no participant listens on its ports."""
-    path = Path(tempfile.gettempdir()) / f"inspire_ros_domain_{domain}.lock"
-    try:
-        lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
-    except OSError:  # another user's
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        return False
-    if not _ports_are_free(domain):
-        os.close(lock)
-        return False
-    _held_locks.append(lock)
-    return True
-
-
-def _ports_are_free(domain: int) -> bool:
-    """Whether no participant listens in a domain (the port rule of RTPS, the first eight participants)."""
-    try:
-        for participant in range(8):
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-                probe.bind(("", 7400 + 250 * domain + 10 + 2 * participant))
-    except OSError:
-        return False
-    return True
 
 
 def stack_environment(
@@ -77,12 +28,18 @@ def stack_environment(
         base: the environment to start from, usually os.environ.
         domain_id: the ROS domain; None: the one of `base`, else a free one.
         log_folder: where ROS's own logs go; None: ROS's default.
+
+    Raises:
+        StackFailure: no domain is free.
     """
     environment = dict(base)
     if domain_id is not None:
         environment["ROS_DOMAIN_ID"] = str(domain_id)
     elif not environment.get("ROS_DOMAIN_ID"):
-        environment["ROS_DOMAIN_ID"] = str(free_domain_id())
+        try:
+            environment["ROS_DOMAIN_ID"] = str(free_domain_id())
+        except NoFreeDomain as error:
+            raise StackFailure(str(error)) from error
     for name, value in _defaults().items():
         environment.setdefault(name, value)
     if log_folder is not None:

@@ -1,4 +1,4 @@
-"""Domains, shared memory, DDS profile."""
+"""Shared memory, DDS profile."""
 
 import os
 import signal
@@ -13,13 +13,13 @@ import pytest
 from inspire_bringup import environment
 from inspire_bringup.checks import check_renderer
 from inspire_bringup.environment import (
-    free_domain_id,
     remove_orphaned_segments,
     shared_memory_warning,
     stack_environment,
 )
 from inspire_bringup.errors import BadInput
 from inspire_bringup.paths import dds_profile
+from inspire_policy.ros.domains import free_domain_id
 
 PARTICIPANT = textwrap.dedent("""
     import rclpy, time
@@ -28,29 +28,6 @@ PARTICIPANT = textwrap.dedent("""
     print("ready", flush=True)
     time.sleep(60)
 """)
-
-
-def test_two_callers_get_two_domains():
-    assert free_domain_id() != free_domain_id()
-
-
-def test_a_domain_that_a_participant_uses_is_not_free(monkeypatch):
-    domain = free_domain_id()
-    monkeypatch.setattr(environment, "_DOMAINS", [domain])
-    monkeypatch.setattr(environment, "_held_locks", [])
-    participant = subprocess.Popen(
-        [sys.executable, "-c", PARTICIPANT],
-        env={**os.environ, "ROS_DOMAIN_ID": str(domain), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"},
-        stdout=subprocess.PIPE,
-    )
-    try:
-        assert participant.stdout.readline() == b"ready\n"
-        assert not environment._ports_are_free(domain)
-    finally:
-        participant.kill()
-        participant.wait()
-        participant.stdout.close()
-        remove_orphaned_segments()
 
 
 def test_the_users_settings_win():

@@ -4,8 +4,6 @@ signals.
 
 from __future__ import annotations
 
-import itertools
-import os
 import shutil
 import signal
 import subprocess
@@ -21,17 +19,17 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from sensor_msgs.msg import Image
 
+from inspire_policy.ros.domains import free_domain_id
 from inspire_policy.ros.messages import stamp_ns, to_rgb_image
 from inspire_policy.ros.qos import IMAGE
 
 INSTRUCTION = tiny_bundle.INSTRUCTION
-_domains = itertools.count(os.getpid() % 90 + 10)
 
 
 @pytest.fixture
 def domain(monkeypatch) -> int:
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    return next(_domains) % 90 + 10
+    return free_domain_id()
 
 
 @pytest.fixture
@@ -80,12 +78,14 @@ def test_lockstep_gives_exactly_one_action_per_observation_and_stops_when_told(b
     ) == start + 4 * PERIOD
     assert all(sum(a.probabilities) == pytest.approx(1.0, abs=1e-5) for a in answers.answers)
     assert all(a.word == answers.words[int(np.argmax(a.probabilities))] for a in answers.answers)
-    body.wait(lambda: body.overlays, "overlay")
     assert body.step(start + 6 * PERIOD) == actions[6], "a repeated observation gets the very same answer"
     after_reset = body.step(start + 6 * PERIOD + 10**9)
     assert after_reset.index == 0 and after_reset.chunk_id == 3
     status = body.wait_state(CommanderStatus.ACTING)
     assert status.instruction == INSTRUCTION
+    while not body.overlays:  # best effort: the first ones go to nobody while the reader is being discovered
+        assert after_reset.chunk_id < 20, "no overlay in twenty inferences"
+        after_reset = body.step(stamp_ns(after_reset.header.stamp) + PERIOD)
     body.say("")
     body.wait_state(CommanderStatus.READY)
     body.wait(lambda: body.holder == "", "release")

@@ -107,7 +107,6 @@ class PolicyNode(LifecycleNode):
         self._answers = self.create_publisher(DirectionAnswers, "inspire/answers", LATCHED)
         self._chunks = self.create_publisher(ActionChunk, "inspire/action_chunk", COMMAND)
         self._overlays = self.create_publisher(Image, "inspire/overlay", IMAGE)
-        self._wake = self.create_guard_condition(self._collect)
         self.create_timer(0.1, self._watch, clock=Clock(clock_type=ClockType.STEADY_TIME))
         cv2.setNumThreads(1)  # the images are small: a thread pool beside a simulator costs more than it gains
 
@@ -140,7 +139,7 @@ class PolicyNode(LifecycleNode):
         self._execution = brain.executor(horizon=self._horizon, lockstep=self._lockstep)
         manifest = brain.bundle.manifest
         self._parts = ObservationSet(manifest.cameras)
-        self._thread = InferenceThread(lambda request: brain.think(request[1]), self._wake.trigger)
+        self._thread = InferenceThread(lambda request: brain.think(request[1]), self._wake)
         for camera in manifest.cameras:
             topic = f"camera/{camera}/color/image_raw"
             self._inputs.append(self.create_subscription(Image, topic, self._image_reader(camera), IMAGE))
@@ -259,6 +258,11 @@ class PolicyNode(LifecycleNode):
             self._act(decision.step)
 
     # Results.
+
+    def _wake(self) -> None:
+        """Let the executor's thread collect; called by the inference thread."""
+        if self.executor is not None:
+            self.executor.create_task(self._collect)
 
     def _collect(self) -> None:
         """Fetch what the inference thread has done; runs on the executor's thread."""

@@ -21,14 +21,20 @@ from collections.abc import Callable, Sequence
 import rclpy
 from rclpy.duration import Duration
 from rclpy.exceptions import ParameterException
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
 from inspire_policy.ros.parameters import ConfigurationError
 
+try:  # half the time per message: no wait set of all entities is built for each
+    from rclpy.experimental.events_executor import EventsExecutor
+except ImportError:  # an rclpy before 7.1.5
+    EventsExecutor = None
+
 ACKNOWLEDGE_TIMEOUT = 1.0  # s, for all last messages together
+SPIN_AT_MOST = 3600.0  # s; without a limit EventsExecutor's deadline overflows where libc is old, and it spins hot
 
 
 class _StopSignals:
@@ -62,14 +68,15 @@ def run_node(factory: Callable[[], Node], args: Sequence[str] | None = None) -> 
         args: command line, default `sys.argv`.
     """
     rclpy.init(args=list(args) if args is not None else None, signal_handler_options=SignalHandlerOptions.NO)
-    executor = SingleThreadedExecutor()
+    executor: Executor = (EventsExecutor or SingleThreadedExecutor)()
     stop = _StopSignals()
     node: Node | None = None
     code = 0
     try:
         node = factory()
         executor.add_node(node)
-        executor.spin_until_future_complete(stop.received)
+        while not stop.received.done():
+            executor.spin_until_future_complete(stop.received, timeout_sec=SPIN_AT_MOST)
     except (ConfigurationError, ParameterException) as error:
         print(f"error: {error}", file=sys.stderr)
         code = 2

@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from inspire_training.batch import TrainingBatch
 from inspire_training.model.policy import PolicyOutputs
-
-
-@dataclass(frozen=True, kw_only=True)
-class LossWeights:
-    """How the parts add up, and which steps of a chunk matter."""
-
-    motion: float = 4.0
-    gripper: float = 0.5
-    answers: float = 0.3
-    codes: float = 1.0
-    offsets: float = 2.0
-    keypoints: float = 1.0
-    executed_steps: int = 4  # these are executed before the next chunk is asked for
-    later_steps: float = 0.5  # weight of the others
+from inspire_training.settings import LossWeights
 
 
 def loss_parts(

@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossWeights:
+    """How the parts of the loss add up, and which steps of a chunk matter."""
+
+    motion: float = 4.0
+    gripper: float = 0.5
+    answers: float = 0.3
+    """0: answers are shown and never trained (a control)."""
+    codes: float = 1.0
+    offsets: float = 2.0
+    """Metres from tool to object, read off the language model; 0 leaves the answers the only spatial supervision."""
+    keypoints: float = 1.0
+    """The same, straight from the keypoints."""
+    executed_steps: int = 4
+    """These steps are executed before the next chunk is asked for."""
+    later_steps: float = 0.5
+    """Weight of the other steps."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +43,9 @@ class TrainSettings:
     preset: str = "tabletop"
     questions: Literal["inspire", "none"] = "inspire"
     """Ask the directions before the action, or not (the baseline)."""
+    answers: Literal["direction", "name"] = "direction"
+    """What a right answer is: the object's direction, or (a control about nothing spatial) a word for its name."""
+    loss: LossWeights = field(default_factory=LossWeights)
     codec: Literal["continuous", "bins", "residual_vq"] = "continuous"
     codec_file: Path | None = None
     """The codec.npz of `inspire codec`, for residual_vq."""
@@ -47,6 +69,8 @@ class TrainSettings:
     """Decay of the running average of the weights, which is what is validated and exported."""
     random_answers: float = 0.15
     """Share of the answers fed in training that are random."""
+    counterfactual: float = 0.0
+    """Share of frames given a wrong direction with a chunk that goes there, so that the action follows the answer."""
     colour: float = 0.1
     """Strength of colour changes."""
     shift: int = 0

@@ -21,6 +21,8 @@ from inspire_training.settings import TrainSettings
 
 def starting_point(settings: TrainSettings, stores: Sequence[FrameStore]) -> Checkpoint:
     """The state before the first step. Raises ValueError when `--init` and the other settings do not go together."""
+    if settings.answers == "name" and settings.counterfactual:
+        raise ValueError("counterfactual: expected 0 with answers name, which point nowhere; found more")
     if settings.init is not None:
         start = load_checkpoint(settings.init)
         wanted = (settings.preset, settings.codec, settings.questions == "inspire")

@@ -24,7 +24,7 @@ from inspire_training.checkpoint import Checkpoint, find_checkpoint, load_checkp
 from inspire_training.data.frames import FrameStore, open_frames
 from inspire_training.data.hdf5 import demonstration_files
 from inspire_training.data.sampler import Augmentation, FrameSampler
-from inspire_training.losses import LossWeights, loss_parts, validation_numbers
+from inspire_training.losses import loss_parts, validation_numbers
 from inspire_training.progress import Progress
 from inspire_training.settings import TrainSettings
 from inspire_training.start import starting_point
@@ -46,9 +46,10 @@ def train(settings: TrainSettings) -> Path:
         start.codec(),
         start.tokenizer,
         start.words,
+        answers=settings.answers,
     )
     average = start.model
-    network = copy.deepcopy(average)
+    network = copy.deepcopy(average).to(memory_format=torch.channels_last)  # a fifth faster on CPUs
     optimizer = torch.optim.AdamW(_groups(network, settings.decay), lr=settings.rate, betas=(0.9, 0.99))
     if resumed is not None:
         network.load_state_dict(resumed["network"])
@@ -77,7 +78,10 @@ class _Run:
         self.average, self.model, self.network, self.optimizer = average, model, network, optimizer
         self.step, self.seconds = (start.step, start.seconds) if settings.resume else (0, 0.0)
         self.augmentation = Augmentation(
-            random_answers=settings.random_answers, colour=settings.colour, shift=settings.shift
+            random_answers=settings.random_answers,
+            counterfactual=settings.counterfactual,
+            colour=settings.colour,
+            shift=settings.shift,
         )
         self.board = (
             SummaryWriter(str(settings.out / "curves"), purge_step=self.step or None)
@@ -132,7 +136,7 @@ class _Run:
         self.model.train()
         with self.accelerator.autocast():
             outputs = self.model(batch)
-        parts = loss_parts(outputs, batch, LossWeights(), self.start.config.offset_scale)
+        parts = loss_parts(outputs, batch, s.loss, self.start.config.offset_scale)
         loss = torch.stack(list(parts.values())).sum()
         self.accelerator.backward(loss)
         self.accelerator.clip_grad_norm_(self.model.parameters(), 1.0)

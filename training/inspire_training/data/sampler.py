@@ -15,6 +15,7 @@ from inspire_policy.directions import DirectionWords
 from inspire_policy.sequence import SequenceStyle
 from inspire_policy.tokens import UNKNOWN, TextTokenizer, token_id
 from inspire_training.batch import TrainingBatch
+from inspire_training.data.answers import given_answers
 from inspire_training.data.frames import NO_OBJECT, FrameStore
 from inspire_training.data.layouts import LayoutTable
 from inspire_training.model.presets import PolicyConfig
@@ -25,14 +26,14 @@ class Augmentation:
     """What training does to its inputs.
 
     Attributes:
-        random_answers: share of the answers fed as context that are drawn at random (the loss stays on the right
-            ones), so that
-            the action does not trust an answer blindly. colour: strength of brightness, contrast and tint changes.
+        random_answers, counterfactual: see `given_answers`; the loss stays on the right answers. colour: strength of
+            brightness, contrast and tint changes.
         shift: largest shift of an image, px. unknown_words: share of instruction words, object names aside, read as
             unknown.
     """
 
     random_answers: float = 0.15
+    counterfactual: float = 0.0
     colour: float = 0.1
     shift: int = 0
     unknown_words: float = 0.03
@@ -54,6 +55,7 @@ class FrameSampler:
         words: DirectionWords,
         *,
         held_out: int = 20,
+        answers: str = "direction",
     ) -> None:
         self._stores, self._config, self._codec = stores, config, codec
         pairs = list(dict.fromkeys(pair for store in stores for pair in store.pairs))
@@ -70,6 +72,7 @@ class FrameSampler:
         )
         self.answer_ids = np.array([style.answer_id(word) for word in words.words])
         self._axis_ids = np.array([style.answer_id(words.word(axis)) for axis in range(-3, 4)])
+        self._name_axes = _axes_of_names(pairs) if answers == "name" else None
         self._code_ids = style.code_ids(codec.code_values)
         self._unknown = token_id(tokenizer, UNKNOWN)
         named = [
@@ -107,7 +110,7 @@ class FrameSampler:
             if len(rows)
             else np.zeros(0, int)
         )
-        none = Augmentation(random_answers=0.0, colour=0.0, unknown_words=0.0)
+        none = Augmentation(random_answers=0.0, counterfactual=0.0, colour=0.0, unknown_words=0.0)
         for start in range(0, len(chosen), size):
             part = chosen[start : start + size]
             yield self._assemble(which[part], rows[part], none, np.random.default_rng(0))
@@ -136,12 +139,16 @@ class FrameSampler:
         token_ids[item, self._text_start + place] = self._unknown
         answer_ids = np.zeros((size, table.answer_rows.shape[1]), dtype=np.int64)
         if answer_ids.shape[1]:
-            answer_ids = self._axis_ids[np.clip(directions, -3, 3) + 3]
-            fed = np.where(
-                rng.random(answer_ids.shape) < augmentation.random_answers,
-                rng.choice(self._axis_ids, answer_ids.shape),
-                answer_ids,
+            axes = self._name_axes[layout] if self._name_axes is not None else directions
+            given, chunk = given_answers(
+                axes,
+                offsets,
+                chunk,
+                rng,
+                random=augmentation.random_answers,
+                counterfactual=augmentation.counterfactual,
             )
+            answer_ids, fed = (self._axis_ids[np.clip(a, -3, 3) + 3] for a in (axes, given))
             item, place = np.nonzero(table.answer_mask[layout])
             token_ids[item, table.answer_rows[layout][item, place]] = fed[item, place]
         codes = np.zeros((size, 0), dtype=np.int64)
@@ -170,6 +177,14 @@ class FrameSampler:
             codes=tensor(codes),
             chunk=tensor(chunk),
         )
+
+
+def _axes_of_names(pairs: Sequence[tuple[str, tuple[str, ...]]]) -> np.ndarray:
+    """Answers about nothing spatial, for a control: one word per object name, (pairs, K) signed axes."""
+    names = sorted({name for _, objects in pairs for name in objects})
+    most = max(len(objects) for _, objects in pairs)
+    rows = [[names.index(name) % 7 - 3 for name in objects] for _, objects in pairs]
+    return np.array([row + [NO_OBJECT] * (most - len(row)) for row in rows])
 
 
 def _padded(row: np.ndarray, length: int, value: int) -> np.ndarray:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-COMMANDS = ("demos", "codec", "train", "dagger", "export", "evaluate", "recipe")
+COMMANDS = ("demos", "codec", "train", "dagger", "export", "evaluate", "probe", "recipe")
 USAGE = """usage: inspire COMMAND [options]
 
   demos      record demonstrations of the scripted expert
@@ -18,6 +18,7 @@ USAGE = """usage: inspire COMMAND [options]
   dagger     record episodes that a policy drives and the expert labels
   export     write the bundle of a checkpoint
   evaluate   evaluate a bundle in a world
+  probe      does the action follow the answer? Forced, wrong and dropped answers
   recipe     all stages of a preset, resumable
 
 `inspire COMMAND --help` lists the options."""
@@ -77,6 +78,7 @@ def _run(command: str, arguments: list[str]) -> int:
         "train": settings.TrainSettings,
         "dagger": settings.DaggerSettings,
         "export": settings.ExportSettings,
+        "probe": settings.ProbeSettings,
     }
     chosen: Any = tyro.cli(kinds[command], prog=f"inspire {command}", args=arguments)
     if command in ("demos", "dagger"):

@@ -106,6 +106,22 @@ class ExportSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProbeSettings:
+    """Does the action follow the answer? Episodes with the model's own answers, true, wrong and no answers."""
+
+    bundle: str = "tabletop"
+    """Name or folder of the bundle."""
+    world: str = "tabletop"
+    split: str = "unseen_positions"
+    episodes: int = 30
+    """Of each kind."""
+    seed: int = 0
+    """First seed, counted from 1,000,000."""
+    workers: int = 2
+    out: Path = Path("runs/probe.json")
+
+
+@dataclass(frozen=True, kw_only=True)
 class CodecSettings:
     """Fit the residual VQ codec to the chunks of demonstrations and write codec.npz."""
 

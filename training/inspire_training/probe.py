@@ -1,0 +1,160 @@
+"""`inspire probe`: does the action follow the answer? Closed loops in one process with the answers as the model gives
+them, forced to the truth, forced to a wrong direction, or dropped.
+
+Beside the success of each, every inference before the grasp of the `own` episodes is repeated with the target's answer
+forced, once to the truth and once to a clearly wrong direction: does the largest component of the first executed lead
+point where the forced word says? The true word names the largest component of the way to the object, the expert's
+lead need not (it goes around), so only the wrong words tell whether the answer leads.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from inspire_policy.action import osc_from_lead
+from inspire_policy.brain import Brain
+from inspire_policy.directions import GRASPED_AXIS, REP103, direction_axis
+from inspire_sim.results import UNSEEN_SEEDS, wilson_interval
+from inspire_sim.worlds.base import ObjectState, Observation, Truth, World
+from inspire_sim.worlds.registry import make_world
+from inspire_training.data.answers import CLEARLY_WRONG
+from inspire_training.settings import ProbeSettings
+
+CONDITIONS = ("own", "true", "wrong", "dropped")
+
+
+def probe(settings: ProbeSettings) -> dict[str, Any]:
+    """Run all episodes, print the table, write `out` and return its content. Raises ValueError, BundleError."""
+    s = settings
+    if not Brain.load(s.bundle, body=s.world).bundle.manifest.questions:
+        raise ValueError(f"bundle: expected one that asks questions, found {s.bundle}, which asks none")
+    jobs = [(condition, UNSEEN_SEEDS + s.seed + i) for i in range(s.episodes) for condition in CONDITIONS]
+    context = multiprocessing.get_context("spawn")
+    found: list[dict[str, Any]] = []
+    started = time.monotonic()
+    with context.Pool(min(s.workers, len(jobs)), _load, (s.bundle, s.world, s.split)) as pool:
+        for result in pool.imap_unordered(_episode, jobs):
+            found.append(result)
+            left = (time.monotonic() - started) / len(found) * (len(jobs) - len(found))
+            print(f"[{len(found)}/{len(jobs)}, {left / 60:.1f} min left] {result['condition']} {result['seed']}: "
+                  f"{'success' if result['success'] else 'failed'}, {result['steps']} steps", flush=True)  # fmt: skip
+    content = summary(found, settings)
+    s.out.parent.mkdir(parents=True, exist_ok=True)
+    s.out.write_text(json.dumps(content, indent=1) + "\n")
+    print(table(content))
+    return content
+
+
+def summary(episodes: Iterable[Mapping[str, Any]], settings: ProbeSettings) -> dict[str, Any]:
+    """Success per condition, and how often the first lead followed a forced word; with Wilson intervals."""
+    episodes = sorted(episodes, key=lambda e: (CONDITIONS.index(e["condition"]), e["seed"]))
+    success = {c: _rate([e["success"] for e in episodes if e["condition"] == c]) for c in CONDITIONS}
+    forced = [f for e in episodes for f in e["forced"]]
+    follows = {kind: _rate([f["followed"] for f in forced if f["kind"] == kind]) for kind in ("true", "wrong")}
+    words: dict[str, Any] = {}
+    for word in REP103.words:
+        outcomes = [f["followed"] for f in forced if f["kind"] == "wrong" and f["word"] == word]
+        if outcomes:
+            words[word] = _rate(outcomes)
+    told = {"bundle": settings.bundle, "world": settings.world, "split": settings.split, "first_seed": settings.seed}
+    return {"schema_version": 1, **told, "success": success, "follows": follows, "wrong_words": words,
+            "episodes": episodes}  # fmt: skip
+
+
+def table(content: Mapping[str, Any]) -> str:
+    """The summary for people."""
+    rows = [(f"success, answers {name}", rate) for name, rate in content["success"].items()]
+    rows += [(f"lead follows a {kind} word", rate) for kind, rate in content["follows"].items()]
+    rows += [(f"  wrong word {word}", rate) for word, rate in content["wrong_words"].items()]
+    return "\n".join(
+        f"{name:<28}{rate['count']:>5}/{rate['of']:<5} {100 * rate['rate']:>5.1f} %  "
+        f"[{100 * rate['wilson95'][0]:.1f}, {100 * rate['wilson95'][1]:.1f}]"
+        for name, rate in rows
+    )
+
+
+def _rate(outcomes: list[bool]) -> dict[str, Any]:
+    count, of = sum(outcomes), len(outcomes)
+    return {"count": count, "of": of, "rate": count / of if of else 0.0, "wilson95": wilson_interval(count, of)}
+
+
+_loaded: tuple[Brain, World, str] | None = None  # one per worker process: both take seconds to make
+
+
+def _load(bundle: str, world: str, split: str) -> None:
+    global _loaded
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    _loaded = Brain.load(bundle, body=world), make_world(world), split
+
+
+def _episode(job: tuple[str, int]) -> dict[str, Any]:
+    assert _loaded is not None
+    brain, world, split = _loaded
+    condition, seed = job
+    rng = np.random.default_rng([seed, CONDITIONS.index(condition)])
+    episode = world.reset(seed, split=split)
+    text, asked = brain.objects_of(episode.instruction, ask=condition != "dropped")
+    leads: list = []
+    forced: list[dict[str, Any]] = []
+    steps, success = 0, False
+    while steps < episode.max_steps and not success:
+        observation, truth = world.observe(images=not leads), world.truth()
+        if not leads:
+            tick = _tick(brain, observation, text, asked, _answers(condition, truth, rng))
+            leads = list(tick.leads[: brain.bundle.manifest.horizon])
+            if condition == "own" and not truth.objects[0].grasped:
+                forced += _follow(brain, observation, truth, text, asked, rng)
+        world.step(osc_from_lead(leads.pop(0), world.contract))
+        success, steps = world.success(), steps + 1
+    return {"condition": condition, "seed": seed, "task": episode.task, "success": success, "steps": steps,
+            "forced": forced}  # fmt: skip
+
+
+def _answers(condition: str, truth: Truth, rng: np.random.Generator) -> dict[str, str]:
+    """Object -> word to force."""
+    if condition == "true":
+        return {state.name: state.direction for state in truth.objects}
+    if condition == "wrong":
+        acted = next((state for state in truth.objects if not state.grasped), None)
+        word = wrong_word(acted, truth.tool_position, rng) if acted is not None else None
+        return {acted.name: word} if acted is not None and word else {}
+    return {}
+
+
+def wrong_word(state: ObjectState, tool: np.ndarray, rng: np.random.Generator) -> str | None:
+    """A direction that the object clearly does not lie in, drawn at random; None where every one is a toss-up."""
+    offset = state.position - tool
+    words = [
+        word
+        for word, axis in REP103.axis_of.items()
+        if axis != GRASPED_AXIS and REP103.unit(word) @ offset < np.abs(offset).max() - CLEARLY_WRONG
+    ]
+    return str(rng.choice(words)) if words else None
+
+
+def _follow(
+    brain: Brain, observation: Observation, truth: Truth, text: str, asked: tuple[str, ...], rng: np.random.Generator
+) -> list[dict[str, Any]]:
+    """The first lead with the target's answer forced, to the truth and to a wrong word."""
+    target = truth.objects[0]
+    words = {"true": target.direction, "wrong": wrong_word(target, truth.tool_position, rng)}
+    results = []
+    for kind, word in words.items():
+        if word and target.name in asked:
+            lead = _tick(brain, observation, text, asked, {target.name: word}).leads[0]
+            followed = direction_axis(lead.translation, False) == REP103.axis_of[word]
+            results.append({"kind": kind, "word": word, "followed": bool(followed)})
+    return results
+
+
+def _tick(brain: Brain, seen: Observation, text: str, asked: tuple[str, ...], forced: Mapping[str, str]) -> Any:
+    return brain.program.tick(
+        seen.images, seen.tool_position, seen.tool_quaternion, seen.gripper_opening, text, asked, forced=forced
+    )

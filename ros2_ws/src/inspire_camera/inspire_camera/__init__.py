@@ -1,0 +1,1 @@
+"""RealSense cameras, live, recorded or synthetic, on the topics of realsense-ros."""

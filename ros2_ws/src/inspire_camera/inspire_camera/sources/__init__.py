@@ -1,0 +1,1 @@
+"""Where a librealsense device comes from: plugged in, recorded, or synthetic."""

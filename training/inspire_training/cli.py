@@ -6,10 +6,9 @@ import importlib
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
-COMMANDS = ("demos", "codec", "train", "dagger", "export", "evaluate", "probe", "recipe")
+COMMANDS = ("demos", "codec", "train", "dagger", "export", "evaluate", "compare", "results", "probe", "recipe")
 USAGE = """usage: inspire COMMAND [options]
 
   demos      record demonstrations of the scripted expert
@@ -17,7 +16,9 @@ USAGE = """usage: inspire COMMAND [options]
   train      train a policy
   dagger     record episodes that a policy drives and the expert labels
   export     write the bundle of a checkpoint
-  evaluate   evaluate a bundle in a world
+  evaluate   evaluate a bundle in a world, in one split or in all
+  compare    two evaluations over the same seeds, episode by episode
+  results    tables and plots of evaluations, as a page
   probe      does the action follow the answer? Forced, wrong and dropped answers
   recipe     all stages of a preset, resumable
 
@@ -62,11 +63,14 @@ def _wrong_inputs() -> tuple[type[Exception], ...]:
     return ValueError, OSError, BundleError, EngineError
 
 
-_EXTRA = {"torch", "transformers", "accelerate", "tensorboard", "safetensors", "onnx", "onnxscript", "h5py", "libero"}
+_EXTRA = {
+    "torch", "transformers", "accelerate", "tensorboard", "safetensors", "onnx", "onnxscript", "h5py", "libero",
+    "matplotlib",
+}  # fmt: skip
 
 
 def _run(command: str, arguments: list[str]) -> int:
-    if command in ("evaluate", "recipe"):  # these read their own arguments
+    if command in ("evaluate", "compare", "results", "recipe"):  # these read their own arguments
         return int(_function(command, "main")(arguments) or 0)
     import tyro
 
@@ -82,7 +86,7 @@ def _run(command: str, arguments: list[str]) -> int:
     }
     chosen: Any = tyro.cli(kinds[command], prog=f"inspire {command}", args=arguments)
     if command in ("demos", "dagger"):
-        _function("collect", command)(**asdict(chosen))
+        _function("collect", command)(chosen)
     elif command == "codec":
         _function("codecs.residual_vq", "fit")(chosen)
     else:

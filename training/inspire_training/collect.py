@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from inspire_sim.worlds.registry import make_world
 from inspire_training.data.hdf5 import TrajectoryWriter
 from inspire_training.disturbance import Disturbance, Wander
 from inspire_training.rollout import Actor, record
+from inspire_training.settings import CollectSettings, DaggerSettings, DemosSettings
 
 SHARD = 20  # episodes
 TRAINING_SEEDS = 500_000
@@ -30,40 +32,45 @@ EXPERT_SHARE = 0.2  # of DAgger's decisions are the expert's, so that an episode
 MakeActor = Callable[[World, int], Actor]
 
 
-def demos(
-    out: Path, episodes: int, seed: int, workers: int, glance: int = 0, world: str = "tabletop", task: str = ""
-) -> None:
-    """Record demonstrations of the expert, disturbed on the way, into `out`/part-*.hdf5; see `DemosSettings.glance`."""
-    _collect(out, episodes, seed, workers, partial(_record_demos, world, task, glance))
+@dataclass(frozen=True)
+class Shard:
+    """One file of episodes, all of one task where the tasks are named."""
+
+    path: Path
+    seeds: range
+    task: str
 
 
-def dagger(
-    out: Path, checkpoint: Path, episodes: int, seed: int, workers: int, world: str = "tabletop", task: str = ""
-) -> None:
+def demos(settings: DemosSettings) -> None:
+    """Record demonstrations of the expert, disturbed on the way, into `out`/part-*.hdf5."""
+    _collect(settings, partial(_record_demos, settings))
+
+
+def dagger(settings: DaggerSettings) -> None:
     """Record episodes that a policy drives and the expert labels (DAgger, arXiv 1011.0686), into `out`/part-*.hdf5."""
-    _collect(out, episodes, seed, workers, partial(_record_dagger, world, task, checkpoint))
+    _collect(settings, partial(_record_dagger, settings))
 
 
-def _collect(
-    out: Path, episodes: int, seed: int, workers: int, job: Callable[[tuple[Path, range]], tuple[int, int]]
-) -> None:
-    if seed + episodes > TRAINING_SEEDS:
+def _collect(settings: CollectSettings, job: Callable[[Shard], tuple[int, int]]) -> None:
+    s = settings
+    end = s.seed + s.episodes
+    if end > TRAINING_SEEDS:
         raise ValueError(
-            f"seeds: expected training seeds below {TRAINING_SEEDS}, found up to {seed + episodes}; "
-            "choose a smaller seed"
+            f"seeds: expected training seeds below {TRAINING_SEEDS}, found up to {end}; choose a smaller seed"
         )
-    out.mkdir(parents=True, exist_ok=True)
+    s.out.mkdir(parents=True, exist_ok=True)
+    tasks = s.tasks or ("",)
     shards = [
-        (out / f"part-{first:06d}.hdf5", range(first, min(first + SHARD, seed + episodes)))
-        for first in range(seed, seed + episodes, SHARD)
+        Shard(s.out / f"part-{first:06d}.hdf5", range(first, min(first + SHARD, end)), tasks[i % len(tasks)])
+        for i, first in enumerate(range(s.seed, end, SHARD))
     ]
-    missing = [shard for shard in shards if not shard[0].exists()]
-    print(f"{out}: {len(shards)} shards of {SHARD} episodes, {len(missing)} to record", flush=True)
+    missing = [shard for shard in shards if not shard.path.exists()]
+    print(f"{s.out}: {len(shards)} shards of {SHARD} episodes, {len(missing)} to record", flush=True)
     started, done = time.monotonic(), 0
     context = multiprocessing.get_context("spawn")
     if not missing:
         return
-    with context.Pool(min(workers, len(missing))) as pool:
+    with context.Pool(min(s.workers, len(missing))) as pool:
         for successes, frames in pool.imap_unordered(job, missing):
             done += 1
             left = (time.monotonic() - started) / done * (len(missing) - done)
@@ -71,20 +78,20 @@ def _collect(
             print(f"shard {done}/{len(missing)}: {counts}", flush=True)
 
 
-def _record_demos(world_name: str, task: str, glance: int, shard: tuple[Path, range]) -> tuple[int, int]:
+def _record_demos(settings: DemosSettings, shard: Shard) -> tuple[int, int]:
     def make(world: World, seed: int) -> Actor:
         rng = np.random.default_rng([seed, 7])
         disturbance = Disturbance(rng)
-        wander = Wander(rng, longest=glance // 2)
+        wander = Wander(rng, longest=settings.glance // 2)
         return lambda observation, truth, label: wander.apply(disturbance.apply(label))
 
-    return _record_shard(world_name, task, shard, make, max_steps=glance or None, on_policy=True)
+    return _record_shard(settings, shard, make, max_steps=settings.glance or None)
 
 
-def _record_dagger(world_name: str, task: str, checkpoint: Path, shard: tuple[Path, range]) -> tuple[int, int]:
+def _record_dagger(settings: DaggerSettings, shard: Shard) -> tuple[int, int]:
     from inspire_training.policy_torch import load_policy
 
-    policy = load_policy(checkpoint)
+    policy = load_policy(settings.checkpoint)
 
     def make(world: World, seed: int) -> Actor:
         rng = np.random.default_rng([seed, 11])
@@ -109,32 +116,34 @@ def _record_dagger(world_name: str, task: str, checkpoint: Path, shard: tuple[Pa
 
         return act
 
-    return _record_shard(world_name, task, shard, make, max_steps=DAGGER_STEPS, on_policy=True)
+    return _record_shard(settings, shard, make, max_steps=DAGGER_STEPS)
 
 
 _worlds: dict[str, World] = {}  # one per worker process: making one takes seconds
 
 
 def _record_shard(
-    world_name: str,
-    task: str,
-    shard: tuple[Path, range],
-    make_actor: MakeActor,
-    *,
-    max_steps: int | None,
-    on_policy: bool,
+    settings: CollectSettings, shard: Shard, make_actor: MakeActor, *, max_steps: int | None
 ) -> tuple[int, int]:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    if world_name not in _worlds:
-        _worlds[world_name] = make_world(world_name)
-    world = _worlds[world_name]
+    if settings.world not in _worlds:
+        _worlds[settings.world] = make_world(settings.world)
+    world = _worlds[settings.world]
+    # LIBERO's recorded initial states are for evaluation.
+    split = settings.split or ("random" if "random" in world.splits else "train")
     expert = Expert(world.contract)
-    path, seeds = shard
     successes = frames = 0
-    with TrajectoryWriter(path) as writer:
-        for seed in seeds:
+    with TrajectoryWriter(shard.path) as writer:
+        for seed in shard.seeds:
             trajectory = record(
-                world, expert, make_actor(world, seed), seed=seed, task=task, max_steps=max_steps, on_policy=on_policy
+                world,
+                expert,
+                make_actor(world, seed),
+                seed=seed,
+                task=shard.task,
+                split=split,
+                max_steps=max_steps,
+                on_policy=True,
             )
             writer.add(trajectory)
             successes += trajectory.success

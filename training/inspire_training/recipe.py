@@ -1,6 +1,6 @@
 """Whole recipes: every stage from nothing to a bundle, each skipped when its result is there, each resumable when cut.
 
-A recipe is data. The tabletop's: demonstrations of the expert; glances (many scenes, few frames each, against wrong
+A recipe is data, a `Plan`: demonstrations of the expert; glances (many scenes, few frames each, against wrong
 objects); behaviour cloning; two DAgger rounds (arXiv 1011.0686) of the policy so far; a last training on everything
 with a falling learning rate; export. Its continuous codec needs no fitting; `inspire codec` is for the others.
 """
@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from inspire_training.settings import ExportSettings, TrainSettings
+from inspire_training.settings import DaggerSettings, DemosSettings, ExportSettings, TrainSettings
+
+RecipeName = Literal["tabletop", "libero_object"]
 
 
 @dataclass(frozen=True)
@@ -26,14 +28,39 @@ class Stage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The numbers of a recipe.
+
+    Attributes:
+        world, tasks: where to learn what; every task of the world when empty.
+        demos, glances, dagger: episodes. minutes: of cloning, mending and the last training, on one CPU core.
+        counterfactual: see `TrainSettings`, in the last training.
+    """
+
+    world: str
+    tasks: tuple[str, ...] = ()
+    demos: int = 240
+    glances: int = 800
+    dagger: tuple[int, int] = (80, 60)
+    minutes: tuple[float, float, float] = (25, 20, 45)
+    counterfactual: float = 0.0
+
+
+PLANS: dict[str, Plan] = {
+    "tabletop": Plan(world="tabletop"),
+    "libero_object": Plan(world="libero_object", tasks=("0", "1", "2", "3", "4"), demos=160, glances=600),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
 class RecipeSettings:
     """From nothing to a bundle, in stages that can be cut and continued by the same command."""
 
-    recipe: Literal["tabletop"] = "tabletop"
-    data: Path = Path("data/tabletop")
-    """Folder of the demonstrations."""
-    out: Path = Path("runs/recipe")
-    """Folder of the runs, the record of finished stages and the bundle."""
+    recipe: RecipeName = "tabletop"
+    data: Path | None = None
+    """Folder of the demonstrations; data/RECIPE when not given."""
+    out: Path | None = None
+    """Folder of the runs, the record of finished stages and the bundle; runs/RECIPE when not given."""
     questions: Literal["inspire", "none"] = "inspire"
     workers: int = 2
     """Processes that collect."""
@@ -43,45 +70,80 @@ class RecipeSettings:
     """Shrinks (or grows) episodes and minutes alike, for a trial."""
     seed: int = 0
 
+    @property
+    def folder(self) -> Path:
+        """Where the runs are."""
+        return self.out or Path("runs") / self.recipe
 
-def tabletop(s: RecipeSettings) -> list[Stage]:
-    """The stages of the shipped tabletop bundle; minutes are for one CPU core."""
-    from inspire_training import collect
+
+def stages(s: RecipeSettings) -> list[Stage]:
+    """The stages of a recipe, in order."""
+    plan, out = PLANS[s.recipe], s.folder
+    data = s.data or Path("data") / s.recipe
 
     def episodes(number: int) -> int:
         return max(2, round(number * s.scale))
 
-    def demos() -> None:
-        collect.demos(s.data / "demos", episodes(240), s.seed, s.workers)
-
-    def glances() -> None:
-        collect.demos(s.data / "glances", episodes(800), 10_000 + s.seed, s.workers, glance=24)
-
-    def dagger(number: int, count: int, teacher: str) -> Callable[[], None]:
+    def demos(name: str, count: int, seed: int, glance: int) -> Callable[[], None]:
         def run() -> None:
-            seed = 100_000 + 1_000 * (number - 1) + s.seed
-            collect.dagger(s.data / f"dagger{number}", s.out / teacher, episodes(count), seed, s.workers)
+            from inspire_training import collect
+
+            collect.demos(
+                DemosSettings(
+                    out=data / name,
+                    episodes=episodes(count),
+                    seed=seed + s.seed,
+                    world=plan.world,
+                    tasks=plan.tasks,
+                    workers=s.workers,
+                    glance=glance,
+                )
+            )
+
+        return run
+
+    def dagger(number: int, teacher: str) -> Callable[[], None]:
+        def run() -> None:
+            from inspire_training import collect
+
+            collect.dagger(
+                DaggerSettings(
+                    out=data / f"dagger{number}",
+                    checkpoint=out / teacher,
+                    episodes=episodes(plan.dagger[number - 1]),
+                    seed=100_000 + 1_000 * (number - 1) + s.seed,
+                    world=plan.world,
+                    tasks=plan.tasks,
+                    workers=s.workers,
+                )
+            )
 
         return run
 
     def train(
-        name: str, data: dict[str, float], minutes: float, init: str | None, schedule: str, rate: float
+        name: str,
+        inputs: dict[str, float],
+        minutes: float,
+        init: str | None = None,
+        *,
+        rate: float = 6e-4,
+        last: bool = False,
     ) -> Callable[[], None]:
         def run() -> None:
             from inspire_training.train import train as start
 
-            out = s.out / name
             start(
                 TrainSettings(
-                    data=tuple(s.data / folder for folder in data),
-                    weights=tuple(data.values()),
-                    out=out,
-                    init=s.out / init if init else None,
-                    resume=(out / "checkpoints").is_dir() and any((out / "checkpoints").iterdir()),
+                    data=tuple(data / folder for folder in inputs),
+                    weights=tuple(inputs.values()),
+                    out=out / name,
+                    init=out / init if init else None,
+                    resume=(out / name / "checkpoints").is_dir() and any((out / name / "checkpoints").iterdir()),
                     minutes=minutes * s.scale,
                     batch=32,
                     rate=rate,
-                    schedule=schedule,  # type: ignore[arg-type]
+                    schedule="cosine" if last else "constant",
+                    counterfactual=plan.counterfactual if last and s.questions == "inspire" else 0.0,
                     questions=s.questions,
                     threads=s.threads,
                     seed=s.seed,
@@ -93,30 +155,36 @@ def tabletop(s: RecipeSettings) -> list[Stage]:
     def export() -> None:
         from inspire_training.export import export as write
 
-        write(ExportSettings(checkpoint=s.out / "final", out=s.out / "bundle", frames=s.data / "demos"))
+        write(
+            ExportSettings(
+                checkpoint=out / "final",
+                out=out / "bundle",
+                frames=data / "demos",
+                name=s.recipe,
+                bodies=(plan.world,),
+            )
+        )
 
-    everything = {"demos": 1.0, "glances": 1.0, "dagger1": 1.5, "dagger2": 2.0}
+    first = {"demos": 1.0, "glances": 1.0}
+    clone, mend, final = plan.minutes
     return [
-        Stage("demos", demos),
-        Stage("glances", glances),
-        Stage("clone", train("clone", {"demos": 1.0, "glances": 1.0}, 25, None, "constant", 6e-4)),
-        Stage("dagger1", dagger(1, 80, "clone")),
-        Stage("mend", train("mend", {"demos": 1.0, "glances": 1.0, "dagger1": 1.5}, 20, "clone", "constant", 6e-4)),
-        Stage("dagger2", dagger(2, 60, "mend")),
-        Stage("final", train("final", everything, 45, "mend", "cosine", 7e-4)),
+        Stage("demos", demos("demos", plan.demos, 0, 0)),
+        Stage("glances", demos("glances", plan.glances, 10_000, 24)),
+        Stage("clone", train("clone", first, clone)),
+        Stage("dagger1", dagger(1, "clone")),
+        Stage("mend", train("mend", first | {"dagger1": 1.5}, mend, "clone")),
+        Stage("dagger2", dagger(2, "mend")),
+        Stage("final", train("final", first | {"dagger1": 1.5, "dagger2": 2.0}, final, "mend", rate=7e-4, last=True)),
         Stage("export", export),
     ]
 
 
-RECIPES: dict[str, Callable[[RecipeSettings], list[Stage]]] = {"tabletop": tabletop}
-
-
 def run(settings: RecipeSettings) -> None:
     """Run the stages that are not done; `out`/stages.json remembers what is, with its wall time in seconds."""
-    settings.out.mkdir(parents=True, exist_ok=True)
-    record = settings.out / "stages.json"
+    settings.folder.mkdir(parents=True, exist_ok=True)
+    record = settings.folder / "stages.json"
     done: dict[str, float] = json.loads(record.read_text()) if record.is_file() else {}
-    for stage in RECIPES[settings.recipe](settings):
+    for stage in stages(settings):
         if stage.name in done:
             print(f"stage {stage.name}: done before, {done[stage.name] / 60:.1f} min", flush=True)
             continue
@@ -128,7 +196,7 @@ def run(settings: RecipeSettings) -> None:
         partial.write_text(json.dumps(done, indent=1) + "\n")
         partial.replace(record)
         print(f"stage {stage.name}: done, {done[stage.name] / 60:.1f} min", flush=True)
-    print(f"bundle: {settings.out / 'bundle'}", flush=True)
+    print(f"bundle: {settings.folder / 'bundle'}", flush=True)
 
 
 def main(arguments: list[str]) -> int:
@@ -137,8 +205,8 @@ def main(arguments: list[str]) -> int:
 
     if arguments and not arguments[0].startswith("-"):
         name, *rest = arguments
-        if name not in RECIPES:
-            raise ValueError(f"recipe: expected one of {', '.join(RECIPES)}, found {name!r}")
+        if name not in PLANS:
+            raise ValueError(f"recipe: expected one of {', '.join(PLANS)}, found {name!r}")
         arguments = ["--recipe", name, *rest]
     run(tyro.cli(RecipeSettings, prog="inspire recipe", args=arguments))
     return 0

@@ -141,24 +141,35 @@ class CodecSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DemosSettings:
-    """Record demonstrations of the scripted expert, with noise and recovery."""
+class CollectSettings:
+    """Which episodes are recorded."""
 
     out: Path
+    episodes: int
+    seed: int
+    world: str = "tabletop"
+    tasks: tuple[str, ...] = ()
+    """Names or indices; shards take turns. Every task of the world when empty."""
+    split: str = ""
+    """Empty: random where the world has it (LIBERO keeps its recorded initial states for evaluation), else train."""
+    workers: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemosSettings(CollectSettings):
+    """Record demonstrations of the scripted expert, with noise and recovery."""
+
     episodes: int = 300
     seed: int = 0
-    workers: int = 2
     glance: int = 0
     """Cut episodes short after so many steps, begun with a wander: many scenes, few frames each. 0: to the end."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class DaggerSettings:
+class DaggerSettings(CollectSettings):
     """Record episodes that the policy drives and the expert labels."""
 
-    out: Path
     checkpoint: Path
     """A checkpoint or a run."""
     episodes: int = 150
     seed: int = 100_000
-    workers: int = 2

@@ -8,6 +8,7 @@ import pytest
 from inspire_training import collect
 from inspire_training.data.hdf5 import read_trajectories
 from inspire_training.disturbance import Disturbance, Wander
+from inspire_training.settings import DemosSettings
 
 
 def test_a_disturbance_moves_the_arm_but_not_the_gripper():
@@ -29,20 +30,21 @@ def test_a_wander_ends_and_leaves_the_rest_of_the_action_alone():
 
 def test_seeds_of_evaluation_are_refused(tmp_path):
     with pytest.raises(ValueError, match="expected training seeds below 500000"):
-        collect.demos(tmp_path, episodes=10, seed=499_995, workers=1)
+        collect.demos(DemosSettings(out=tmp_path, episodes=10, seed=499_995))
 
 
 def test_a_shard_is_recorded_once_and_holds_labelled_frames(tmp_path, monkeypatch):
     pytest.importorskip("h5py", reason="needs the training extra")
     monkeypatch.setattr(collect, "SHARD", 1)
     monkeypatch.setattr(collect, "_worlds", {})
-    job = partial(collect._record_demos, "tabletop", "bread_bin", 0)
-    successes, frames = job((tmp_path / "part-000003.hdf5", range(3, 4)))
+    settings = DemosSettings(out=tmp_path, episodes=1, seed=3, tasks=("bread_bin",), workers=1)
+    job = partial(collect._record_demos, settings)
+    successes, frames = job(collect.Shard(tmp_path / "part-000003.hdf5", range(3, 4), "bread_bin"))
     (trajectory,) = read_trajectories(tmp_path / "part-000003.hdf5")
     assert len(trajectory) == frames and trajectory.success == bool(successes)
     assert trajectory.objects == ("bread", "bin") and trajectory.on_policy
     assert np.abs(trajectory.executed_actions[:, :6] - trajectory.expert_actions[:, :6]).max() > 0.01
     assert trajectory.images_wrist[0].std() > 5  # a picture, not a blank
     written = (tmp_path / "part-000003.hdf5").stat().st_mtime_ns
-    collect._collect(tmp_path, 1, 3, 1, job)  # nothing is missing: nothing is recorded
+    collect._collect(settings, job)  # nothing is missing: nothing is recorded
     assert (tmp_path / "part-000003.hdf5").stat().st_mtime_ns == written

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from inspire_sim.results import UNSEEN_SEEDS, EpisodeResult
-from inspire_training.evaluate import EPISODES_FILE, RESULT_FILE, main
+from inspire_training.evaluate import main
+from inspire_training.evaluation.folder import EPISODES_FILE, RESULT_FILE
 
 
 def episode(seed, success):
@@ -24,7 +25,7 @@ def finished(tmp_path):
 
 
 def test_a_complete_evaluation_is_only_counted(finished, capsys):
-    assert main(["--episodes", "4", "--seed", "5", "--out", str(finished)]) == 0
+    assert main(["--episodes", "4", "--seed", "5", "--videos", "none", "--out", str(finished)]) == 0
     result = json.loads((finished / RESULT_FILE).read_text())
     assert (result["successes"], result["trials"], result["success_rate"]) == (3, 4, 0.75)
     assert result["schema_version"] == 1
@@ -36,7 +37,7 @@ def test_a_complete_evaluation_is_only_counted(finished, capsys):
 
 
 def test_a_folder_of_other_settings_is_refused(finished, capsys):
-    assert main(["--episodes", "4", "--seed", "5", "--out", str(finished)]) == 0
+    assert main(["--episodes", "4", "--seed", "5", "--videos", "none", "--out", str(finished)]) == 0
     assert main(["--episodes", "4", "--seed", "5", "--commander", "expert", "--out", str(finished)]) == 2
     assert "commander 'expert', found one with 'policy'" in capsys.readouterr().err
 
@@ -48,6 +49,9 @@ def test_a_folder_of_other_settings_is_refused(finished, capsys):
         (["--bundle", "nowhere"], "bundle: expected"),
         (["--episodes", "0"], "expected episodes and workers >= 1"),
         (["--no-through-ros"], "through_ros: expected true"),
+        (["--split", "unseen_positions,mars"], "split: expected all or some of train, unseen_positions"),
+        (["--split", ","], "split: expected all or some of"),
+        (["--split", "all", "--world", "libero_object"], "split: expected one split in libero_object, found 'all'"),
     ],
 )
 def test_bad_input_is_code_2_and_one_line(arguments, message, tmp_path, capsys):

@@ -20,7 +20,7 @@ def test_a_cut_recipe_goes_on_where_it_stopped(tmp_path, monkeypatch):
     def stages(settings):
         return [Stage("first", lambda: calls.append("first")), Stage("second", second)]
 
-    monkeypatch.setattr(recipe, "RECIPES", {"tabletop": stages})
+    monkeypatch.setattr(recipe, "stages", stages)
     settings = RecipeSettings(out=tmp_path / "run")
     with pytest.raises(KeyboardInterrupt):
         recipe.run(settings)
@@ -31,11 +31,12 @@ def test_a_cut_recipe_goes_on_where_it_stopped(tmp_path, monkeypatch):
     assert calls == ["first", "second", "second"]
 
 
-def test_the_tabletop_recipe_ends_in_a_bundle_and_stays_in_the_training_seeds():
-    names = [stage.name for stage in recipe.tabletop(RecipeSettings())]
+@pytest.mark.parametrize("name", recipe.PLANS)
+def test_every_recipe_goes_from_demonstrations_to_a_bundle(name):
+    names = [stage.name for stage in recipe.stages(RecipeSettings(recipe=name))]
     assert names[0] == "demos" and names[-1] == "export" and len(set(names)) == len(names)
 
 
 def test_an_unknown_recipe_is_refused_with_what_there_is():
-    with pytest.raises(ValueError, match="expected one of tabletop, found 'kitchen'"):
+    with pytest.raises(ValueError, match="expected one of tabletop, libero_object, found 'kitchen'"):
         recipe.main(["kitchen"])

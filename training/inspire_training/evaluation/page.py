@@ -1,0 +1,119 @@
+"""The generated part of a page of results, in Markdown: tables of evaluations, the ladder, and where it is put.
+
+It stands between two comments; everything outside of them belongs to people and is left as it is.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from inspire_sim.results import EpisodeResult, summary
+from inspire_training.evaluation.paired import Paired
+from inspire_training.evaluation.saved import SavedError, SavedSplit
+from inspire_training.evaluation.splits import percent
+
+BEGIN = "<!-- inspire results: begin -->"
+END = "<!-- inspire results: end -->"
+
+
+def insert_section(text: str, section: str) -> str:
+    """The page with the section between its markers; at the end where there are none. Raises SavedError."""
+    block = f"{BEGIN}\n{section.strip()}\n{END}"
+    found = (text.count(BEGIN), text.count(END))
+    if found == (0, 0):
+        return (text.rstrip() + "\n\n" if text.strip() else "") + block + "\n"
+    if found != (1, 1) or text.index(BEGIN) > text.index(END):
+        raise SavedError(
+            f"page: expected {BEGIN} and, below it, {END}, once each or not at all; found them {found[0]} and "
+            f"{found[1]} times or in the wrong order; remove both, they are written again at the end"
+        )
+    return text[: text.index(BEGIN)] + block + text[text.index(END) + len(END) :]
+
+
+def evaluation_section(name: str, parts: Mapping[str, SavedSplit]) -> str:
+    """Heading and tables of one evaluation: a row per split, then successes by object and destination."""
+    first = next(iter(parts.values())).settings
+    who = f"bundle `{Path(first['bundle']).name}`" if first.get("commander") == "policy" else "scripted expert"
+    seeds = [e.seed for e in next(iter(parts.values())).episodes]
+    lines = [
+        f"### {name}",
+        "",
+        f"{who[0].upper()}{who[1:]}, world {first['world']}, {first['mode']}, seeds {min(seeds):,} to {max(seeds):,}.",
+        "",
+        *_markdown(_split_rows(parts)),
+    ]
+    objects = _object_rows(parts)
+    return "\n".join([*lines, "", *_markdown(objects)] if len(objects) > 1 else lines)
+
+
+def ladder_section(rungs: Mapping[str, Mapping[str, SavedSplit]]) -> str:
+    """A table per split: every rung's rate, its answers, and McNemar's test against the first rung; same seeds."""
+    first_name, first = next(iter(rungs.items()))
+    lines = ["### The ladder", "", f"The same seeds in every row; McNemar's exact test against {first_name}."]
+    for split, base in first.items():
+        rows = [("", "success", "95 %", "directions right", "macro", f"against {first_name}", "McNemar p")]
+        for name, parts in rungs.items():
+            found = summary(parts[split].episodes)
+            pair = Paired.of(base.episodes, parts[split].episodes)
+            low, high = pair.difference_interval()
+            against = f"{100 * pair.difference:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
+            rows.append((name, *_rates(found), *((against, f"{pair.p_value:.3g}") if name != first_name else ("", ""))))
+        lines += ["", f"{_words(split)}:", "", *_markdown(rows)]
+    return "\n".join(lines)
+
+
+def _split_rows(parts: Mapping[str, SavedSplit]) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [
+        ("split", "success", "95 %", "directions right", "macro", "answers (ties left out)", "tick p50", "failures")
+    ]
+    for split, saved in parts.items():
+        found = summary(saved.episodes)
+        failures = Counter(f"{e.failure}, {e.stage}" if e.stage else e.failure for e in saved.episodes if not e.success)
+        ticks = [e.latency_p50 for e in saved.episodes if e.latency_p50 > 0]
+        rows.append(
+            (
+                _words(split),
+                *_rates(found),
+                f"{found['directions_compared']:,} ({found['directions_tied']:,})",
+                f"{1000 * statistics.median(ticks):.1f} ms" if ticks else "-",
+                "; ".join(f"{count} {kind}" for kind, count in failures.most_common()) or "none",
+            )
+        )
+    return rows
+
+
+def _object_rows(parts: Mapping[str, SavedSplit]) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [("", *(_words(split) for split in parts))]
+    for position in (0, 1):
+        groups: dict[str, dict[str, list[EpisodeResult]]] = defaultdict(lambda: defaultdict(list))
+        for split, saved in parts.items():
+            for episode in saved.episodes:
+                if len(episode.objects) > position:
+                    groups[episode.objects[position]][split].append(episode)
+        for name, by_split in sorted(groups.items()):
+            counts = [(sum(e.success for e in by_split[split]), len(by_split[split])) for split in parts]
+            rows.append((name, *(f"{won} of {count}" if count else "" for won, count in counts)))
+    return rows
+
+
+def _rates(found: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    low, high = found["wilson95"]
+    return (
+        f"**{found['successes']} of {found['trials']}**, {percent(found['success_rate'])}",
+        f"[{100 * low:.1f}, {100 * high:.1f}] %",
+        percent(found["direction_accuracy"]),
+        percent(found["direction_accuracy_macro"]),
+    )
+
+
+def _markdown(rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return [lines[0], "|" + "---|" * len(rows[0]), *lines[1:]]
+
+
+def _words(split: str) -> str:
+    return split.replace("_", " ")

@@ -1,0 +1,99 @@
+"""`inspire results FOLDER...`: the generated part of docs/results.md and its pictures, from finished evaluations."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+import tyro
+
+from inspire_training.evaluation.folder import write_file
+from inspire_training.evaluation.page import evaluation_section, insert_section, ladder_section
+from inspire_training.evaluation.saved import SavedError, SavedSplit, read_saved, same_splits
+
+PAGE = "results.md"
+IMAGES = "images"
+
+
+def results(
+    folders: tyro.conf.Positional[tuple[str, ...]],
+    out: Path = Path("docs"),
+    ladder: tuple[str, ...] = (),
+) -> int:
+    """Write tables and plots of evaluations into OUT/results.md and OUT/images; returns 0. Raises SavedError.
+
+    What stands in the page outside of the two comments `inspire results: begin` and `end` is left as it is.
+
+    Args:
+        folders: finished evaluations, of one split or of several, as FOLDER or NAME=FOLDER.
+        out: folder of the page.
+        ladder: NAME=FOLDER of evaluations over the same seeds; each is compared with the first.
+    """
+    from inspire_training.evaluation.plots import confusion_plot, map_plot, success_plot
+
+    if not folders and not ladder:
+        raise SavedError("results: expected at least one FOLDER or --ladder NAME=FOLDER, found none")
+    evaluations = {name: read_saved(folder) for name, folder in _named(folders).items()}
+    rungs = _named(ladder)
+    sections = ["## Evaluations", "", f"Made by `{_command(folders, out, ladder)}`; changes here are overwritten."]
+    images = out / IMAGES
+    if evaluations:
+        shown = {name: {split: s.episodes for split, s in parts.items()} for name, parts in evaluations.items()}
+        success_plot(images / "results_success.png", shown)
+        sections += ["", f"![Success per split, with intervals]({IMAGES}/results_success.png)"]
+    for name, parts in evaluations.items():
+        sections += ["", evaluation_section(name, parts)]
+        episodes = [episode for saved in parts.values() for episode in saved.episodes]
+        confusion, places = (f"results_{kind}_{_slug(name)}.png" for kind in ("confusion", "map"))
+        if confusion_plot(images / confusion, episodes):
+            sections += ["", f"![True directions and the answers to them, all splits]({IMAGES}/{confusion})"]
+        if map_plot(images / places, episodes):
+            sections += ["", f"![Success by where the target stood, all splits]({IMAGES}/{places})"]
+    if rungs:
+        sections += ["", ladder_section(_checked_rungs(rungs))]
+    page = out / PAGE
+    text = page.read_text() if page.exists() else "# Results\n"
+    out.mkdir(parents=True, exist_ok=True)
+    write_file(page, insert_section(text, "\n".join(sections)))
+    print(f"written: {page}, {images}/results_*.png")
+    return 0
+
+
+def _checked_rungs(rungs: dict[str, Path]) -> dict[str, dict[str, SavedSplit]]:
+    """Rung -> split -> evaluation, all over the seeds of the first."""
+    first = next(iter(rungs.values()))
+    return {name: {base.split: other for base, other in same_splits(first, folder)} for name, folder in rungs.items()}
+
+
+def _named(given: Sequence[str]) -> dict[str, Path]:
+    """Name -> folder of texts FOLDER (named after itself) or NAME=FOLDER."""
+    named: dict[str, Path] = {}
+    for text in given:
+        name, separator, folder = text.partition("=")
+        path = Path(folder if separator else text)
+        name = name if separator else path.resolve().name
+        if name in named or not name or not str(path):
+            raise SavedError(
+                f"results: expected each folder under a name of its own, found {text!r}; say for example NAME={path}"
+            )
+        named[name] = path
+    slugs = {_slug(name) for name in named}
+    if len(slugs) < len(named):
+        raise SavedError(f"results: expected names that differ in letters or digits, found {', '.join(named)}")
+    return named
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "evaluation"
+
+
+def _command(folders: Sequence[str], out: Path, ladder: Sequence[str]) -> str:
+    words = ["inspire", "results", *folders, "--out", str(out)]
+    return shlex.join([*words, "--ladder", *ladder] if ladder else words)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line of `results`; returns its exit code."""
+    return int(tyro.cli(results, prog="inspire results", args=arguments))

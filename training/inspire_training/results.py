@@ -36,7 +36,7 @@ def results(
     if not folders and not ladder:
         raise SavedError("results: expected at least one FOLDER or --ladder NAME=FOLDER, found none")
     evaluations = {name: read_saved(folder) for name, folder in _named(folders).items()}
-    rungs = _named(ladder)
+    rungs = _checked_rungs(_named(ladder))
     sections = ["## Evaluations", "", f"Made by `{_command(folders, out, ladder)}`; changes here are overwritten."]
     images = out / IMAGES
     if evaluations:
@@ -52,7 +52,7 @@ def results(
         if map_plot(images / places, episodes):
             sections += ["", f"![Success by where the target stood, all splits]({IMAGES}/{places})"]
     if rungs:
-        sections += ["", ladder_section(_checked_rungs(rungs))]
+        sections += ["", ladder_section(rungs)]
     page = out / PAGE
     text = page.read_text() if page.exists() else "# Results\n"
     out.mkdir(parents=True, exist_ok=True)

@@ -74,6 +74,8 @@ class EpisodeDriver:
         self._driving = False
         self._tally = DirectionTally()
         self._target_grasped: list[bool] = []
+        self._start_stamp: int | None = None
+        self._places: dict[int, dict[str, tuple[float, float]]] = {}
         latched = QoSProfile(depth=50, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         subscribe = self._node.create_subscription
         subscribe(CommanderStatus, "inspire/status", lambda m: self._store("commander", m), LATCHED)
@@ -163,6 +165,8 @@ class EpisodeDriver:
         self._call(self._gate_reset, Trigger.Request(), "arm/reset")
         self._driving = True
         self._latest.pop("episode", None)
+        self._start_stamp = None
+        self._places = {}  # before the reset: its first observation may overtake its answer
         started = self._call(
             self._reset,
             ResetWorld.Request(seed=spec.seed, split=spec.split, task=spec.task, instruction=spec.instruction),
@@ -242,6 +246,7 @@ class EpisodeDriver:
     ) -> EpisodeResult:
         failure, reason = end
         commander, gate, tally = self._latest.get("commander"), self._latest.get("gate"), self._tally
+        places = {} if self._start_stamp is None else self._places.get(self._start_stamp, {})
         return EpisodeResult(
             seed=spec.seed, split=spec.split, task=started.task, instruction=started.instruction,
             objects=tuple(started.objects), success=not failure, failure=failure, reason=reason,
@@ -251,7 +256,8 @@ class EpisodeDriver:
             answers=tally.answers, clamps=int(gate.clamps) if gate else 0, stops={stop.name: int(stop.count) for stop
             in gate.counts} if gate else {}, latency_p50=float(commander.latency_p50) if commander else 0.0,
             latency_p95=float(commander.latency_p95) if commander else 0.0,
-            dropped=int(commander.dropped) if commander else 0,
+            dropped=int(commander.dropped) if commander else 0, target_start=places.get("target"),
+            destination_start=places.get("destination"),
         )  # fmt: skip
 
     def _store(self, name: str, message: Any) -> None:
@@ -267,6 +273,8 @@ class EpisodeDriver:
             or not self._driving
         ):
             self._latest["episode"] = message
+            if message.step == 0:
+                self._start_stamp = stamp_ns(message.header.stamp)
 
     def _on_answers(self, message: DirectionAnswers) -> None:
         self._received += 1
@@ -279,12 +287,15 @@ class EpisodeDriver:
         self._received += 1
         tool, _ = pose_arrays(message.tool_pose)
         truth = {}
+        places: dict[str, tuple[float, float]] = {}
         for item in message.objects:
+            places.setdefault(item.role, (round(item.pose.position.x, 4), round(item.pose.position.y, 4)))
             if item.role == "target":
                 self._target_grasped.append(item.grasped)
             if item.direction:
                 offset = pose_arrays(item.pose)[0] - tool
                 truth[item.name] = (item.direction, REP103.axis_of[item.direction], not item.grasped and is_tie(offset))
+        self._places.setdefault(stamp_ns(message.header.stamp), places)
         self._tally.add_truth(stamp_ns(message.header.stamp), truth)
 
     def _commander_state(self) -> int | None:

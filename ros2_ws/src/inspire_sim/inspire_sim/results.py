@@ -43,6 +43,8 @@ class EpisodeResult:
         directions: true word -> [asked, right]. confusions: "truth>answer" -> count.
         answers: answers received; clamps: actions that the gate clamped; stops: the gate's counts by name.
         latency_p50, latency_p95: seconds, of the commander at the end. dropped: observations it dropped.
+        target_start, destination_start: (x, y) of the two bodies' origins at the reset, m, in the arm's base frame;
+            None where the world names none, and in lines written before this was kept.
     """
 
     seed: int
@@ -68,6 +70,8 @@ class EpisodeResult:
     latency_p50: float = 0.0
     latency_p95: float = 0.0
     dropped: int = 0
+    target_start: tuple[float, float] | None = None
+    destination_start: tuple[float, float] | None = None
 
     @property
     def direction_accuracy(self) -> float | None:
@@ -88,8 +92,12 @@ class EpisodeResult:
             data["directions"] = {
                 word: (int(asked), int(right)) for word, (asked, right) in data.get("directions", {}).items()
             }
+            for name in ("target_start", "destination_start"):
+                if data.get(name) is not None:
+                    x, y = data[name]
+                    data[name] = (float(x), float(y))
             return cls(**data)
-        except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as error:
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
             raise ValueError(
                 f"episode: expected a line of JSON with the fields of EpisodeResult, found {line[:80]!r}: {error}"
             ) from error
@@ -107,6 +115,14 @@ def wilson_interval(successes: int, trials: int, z: float = 1.96) -> tuple[float
     half = z / denominator * math.sqrt(rate * (1 - rate) / trials + z**2 / (4 * trials**2))
     low, high = max(0.0, centre - half), min(1.0, centre + half)
     return min(low, rate), max(high, rate)  # rounding would leave 0 and 1 just outside
+
+
+def macro_accuracy(directions: Mapping[str, Sequence[int]]) -> float | None:
+    """Mean of the shares of right answers over the true words (word -> asked, right), so that a frequent word does not
+    hide a rare one; None when none was asked.
+    """
+    shares = [right / asked for asked, right in directions.values() if asked]
+    return sum(shares) / len(shares) if shares else None
 
 
 def summary(episodes: Sequence[EpisodeResult], **extra: Any) -> dict[str, Any]:
@@ -130,6 +146,7 @@ def summary(episodes: Sequence[EpisodeResult], **extra: Any) -> dict[str, Any]:
         "successes": successes,
         "trials": len(episodes),
         "direction_accuracy": sum(e.right for e in episodes) / compared if compared else None,
+        "direction_accuracy_macro": macro_accuracy(directions),
         "directions_compared": compared,
         "directions_tied": sum(e.ties for e in episodes),
         "directions": dict(sorted(directions.items())),

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspire_sim.direction_tally import DirectionTally
-from inspire_sim.results import EpisodeResult, summary, table, wilson_interval
+from inspire_sim.results import EpisodeResult, macro_accuracy, summary, table, wilson_interval
 
 
 def episode(seed, success=True, **changes):
@@ -47,6 +47,28 @@ def test_an_episode_survives_its_line_of_json():
     assert json.loads(before.to_json())["direction_accuracy"] == 0.75
 
 
+def test_a_line_keeps_where_things_started_and_may_lack_it():
+    placed = episode(3, target_start=(0.52, -0.1), destination_start=(0.62, 0.22))
+    assert EpisodeResult.from_json(placed.to_json()) == placed
+    old = json.loads(placed.to_json())
+    del old["target_start"], old["destination_start"]
+    after = EpisodeResult.from_json(json.dumps(old))
+    assert (after.target_start, after.destination_start) == (None, None)
+
+
+@pytest.mark.parametrize("start", [[0.5], [0.5, "far"], 3])
+def test_a_start_that_is_no_point_is_refused(start):
+    line = json.dumps({**json.loads(episode(3).to_json()), "target_start": start})
+    with pytest.raises(ValueError, match="expected a line of JSON"):
+        EpisodeResult.from_json(line)
+
+
+def test_macro_accuracy_gives_every_direction_the_same_weight():
+    assert macro_accuracy({"left": (90, 90), "up": (10, 5)}) == pytest.approx(0.75)
+    assert macro_accuracy({"left": (10, 10), "up": (0, 0)}) == 1.0
+    assert macro_accuracy({}) is None
+
+
 @pytest.mark.parametrize("line", ["", "{", "[]", "{}", '{"seed": 1}'])
 def test_a_line_that_is_no_episode_is_refused(line):
     with pytest.raises(ValueError, match="expected a line of JSON"):
@@ -64,6 +86,7 @@ def test_the_summary_adds_up():
     assert found["success"] is False
     assert found["success_rate"] == 0.5
     assert found["direction_accuracy"] == pytest.approx(0.7)
+    assert found["direction_accuracy_macro"] == pytest.approx((10 / 14 + 4 / 6) / 2)
     assert found["directions"] == {"left": [14, 10], "up": [6, 4]}
     assert found["confusions"] == {"left>up": 4}
     assert found["failures"] == {"timeout": 1}

@@ -120,12 +120,13 @@ class Camera:
             self._source.release()
 
     def _stream(self, streams: Streams) -> bool:
-        patience, last = START_TIMEOUT, time.monotonic()
+        patience, last, begun = START_TIMEOUT, time.monotonic(), False
         while not self._stop.is_set():
             frame = streams.read(POLL, depth=self._settings.align_depth and self._wants_depth())
             now = time.monotonic()
             if frame is not None:
-                if self._state is not State.STREAMING:
+                if not begun:
+                    begun = True
                     self._back_off.succeeded()
                     with self._lock:
                         self._connections += 1

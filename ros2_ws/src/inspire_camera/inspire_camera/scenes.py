@@ -126,8 +126,8 @@ class Renders:
             if isinstance(error, CameraError):
                 raise
             raise CameraError(
-                f"synthetic_pictures: expected an .npz with rgb (N, H, W, 3) uint8, depth_mm (N, H, W) uint16 and focal "
-                f"in px, found {file}: {error}"
+                f"synthetic_pictures: expected an .npz with rgb (N, H, W, 3) uint8, depth_mm (N, H, W) uint16 and "
+                f"focal in px, found {file}: {error}"
             ) from error
 
     def picture(self, number: int) -> tuple[np.ndarray, np.ndarray]:

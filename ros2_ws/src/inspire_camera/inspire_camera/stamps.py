@@ -28,6 +28,12 @@ class Domain(Enum):
     HARDWARE = "hardware_clock"
 
 
+def to_nanoseconds(milliseconds: float) -> int:
+    """Int ns; whole and broken part apart, because their product with 1e6 no longer fits a double."""
+    whole = int(milliseconds // 1)
+    return whole * 1_000_000 + round((milliseconds - whole) * 1e6)
+
+
 class StampRefused(ValueError):
     """A frame has no usable stamp. `name` is stable and counted; the text says what was expected and found."""
 
@@ -92,7 +98,7 @@ class StampConverter:
         Raises:
             StampRefused: clock_uncertain or not_increasing.
         """
-        device = round(milliseconds * 1e6)
+        device = to_nanoseconds(milliseconds)
         if domain is not self.domain:
             self.domain = domain
             self._clock = ClockOffset()

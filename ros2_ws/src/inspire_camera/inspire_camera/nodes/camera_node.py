@@ -152,8 +152,10 @@ class CameraNode(LifecycleNode):
 
     def _tell(self, state: State, reason: str) -> None:
         text = f"{self._settings.name}: {state.value}{': ' if reason else ''}{reason}"
-        log = self.get_logger()
-        (log.warning if state is State.LOST else log.info)(text)
+        if state is State.LOST:  # two lines, since rclpy allows a line of code one severity only
+            self.get_logger().warning(text)
+        else:
+            self.get_logger().info(text)
 
     # Called on the executor's thread.
 

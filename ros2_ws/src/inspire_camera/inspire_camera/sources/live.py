@@ -75,8 +75,8 @@ def choose(wanted: str, serials: tuple[str, ...], on_bus: tuple[UsbCamera, ...])
         )
     if on_bus:
         raise CameraError(
-            f"camera: expected {asked}, found {on_bus[0].product} on the bus, which librealsense cannot open; end other "
-            "programs that use it, then plug it in again"
+            f"camera: expected {asked}, found {on_bus[0].product} on the bus, which librealsense cannot open; end "
+            "other programs that use it, then plug it in again"
         )
     raise CameraError(
         f"camera: expected {asked}, found none on the USB bus; plug it into a USB 3 port with the cable that came with "

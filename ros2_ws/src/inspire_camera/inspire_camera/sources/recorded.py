@@ -38,8 +38,8 @@ class RecordedSource:
             self._device = self._context.load_device(str(self._file))
         except RuntimeError as error:
             raise CameraError(
-                f"file: expected a recording (.bag or .db3) of librealsense's recorder, found {str(self._file)!r}, which "
-                f"it cannot read: {error}"
+                f"file: expected a recording (.bag or .db3) of librealsense's recorder, found {str(self._file)!r}, "
+                f"which it cannot read: {error}"
             ) from error
         self._device.set_real_time(True)
         return self._device

@@ -39,6 +39,10 @@ class SyntheticDevice:
         color = _stream(rs.stream.color, rs.format.rgb8, 3, scene.color, fps)
         self._depth = self._depth_sensor.add_video_stream(depth)
         self._color = self._color_sensor.add_video_stream(color)
+        for sensor in (self._depth_sensor, self._color_sensor):
+            # As a camera's firmware tells it; librealsense would else divide by a time that began in 1970, and its
+            # syncer, which pairs within half a period, would pair all or nothing.
+            sensor.set_metadata(rs.frame_metadata_value.actual_fps, fps * 1000)
         shift = rs.extrinsics()
         shift.rotation = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
         shift.translation = [scene.baseline, 0.0, 0.0]

@@ -16,7 +16,7 @@ option = $(if $(filter command environment,$(origin $(1))),--$(2) "$$$(1)")
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two pip processes in one environment disturb each other
-.PHONY: help setup setup-training setup-libero setup-development demo bench train test lint format clean clean-venv
+.PHONY: help setup setup-training setup-libero setup-development demo bench bench-rendering train test lint format clean clean-venv
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ demo: setup $(if $(filter libero%,$(WORLD)),setup-libero) ## run arm, gate and p
 
 bench: setup ## time of a tick and of ROS, memory, against the limits: BUNDLE TICKS OUT
 	@scripts/in_ros.sh $(PYTHON_IN_VENV) -m inspire_bringup.benchmark $(call option,BUNDLE,bundle) $(call option,TICKS,ticks) $(call option,OUT,out)
+
+bench-rendering: setup $(if $(filter libero%,$(WORLD)),setup-libero) ## time of an image, as robosuite draws it and as the worlds here do: WORLD
+	@$(PYTHON_IN_VENV) -m inspire_sim.render_benchmark $(if $(filter command environment,$(origin WORLD)),"$$WORLD")
 
 train: setup-training ## demonstrations, codec, training, DAgger and export of the tabletop policy
 	@scripts/in_ros.sh .venv/bin/inspire recipe tabletop

@@ -1,7 +1,5 @@
 """The worlds themselves, simulated: reproducible, upright, labelled; and what is said where one cannot be made."""
 
-import importlib.util
-
 import numpy as np
 import pytest
 
@@ -14,22 +12,6 @@ from inspire_sim.worlds.libero_assets import ASSET_FOLDERS, find_assets
 from inspire_sim.worlds.registry import make_world
 
 
-def libero_reason() -> str:
-    """Why LIBERO cannot be simulated here, empty where it can."""
-    if importlib.util.find_spec("libero") is None:
-        return "hf-libero is not installed"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HF_HUB_OFFLINE", "1")
-        try:
-            find_assets()
-        except WorldError as error:
-            return str(error)
-    return ""
-
-
-needs_assets = pytest.mark.skipif(bool(libero_reason()), reason=libero_reason() or "found")
-
-
 @pytest.fixture(scope="module")
 def tabletop():
     world = make_world("tabletop", image_size=64)
@@ -38,7 +20,7 @@ def tabletop():
 
 
 @pytest.fixture(scope="module")
-def libero_object():
+def libero_object(libero_assets):
     world = make_world("libero_object", image_size=64)
     yield world
     world.close()
@@ -92,17 +74,14 @@ def test_tabletop_truth_is_consistent(tabletop):
     check_truth(tabletop, "milk_bin")
 
 
-@needs_assets
 def test_libero_is_reproducible_across_resets(libero_object):
     check_reproducible(libero_object, "0")
 
 
-@needs_assets
 def test_libero_truth_is_consistent(libero_object):
     check_truth(libero_object, "0")
 
 
-@needs_assets
 def test_libero_images_are_upright(libero_object):
     """The agentview looks at the robot: its base is seen above the objects on the floor in front of it."""
     libero_object.reset(0, task="0")
@@ -110,7 +89,6 @@ def test_libero_images_are_upright(libero_object):
     assert state.points["agentview"][1] > 24
 
 
-@needs_assets
 @pytest.mark.slow
 @pytest.mark.parametrize("task", range(3))
 def test_the_expert_solves_liberos_object_tasks(libero_object, task):
@@ -126,7 +104,6 @@ def test_the_expert_solves_liberos_object_tasks(libero_object, task):
     assert solved >= 1
 
 
-@needs_assets
 def test_libero_refuses_what_it_does_not_know(libero_object):
     with pytest.raises(WorldError, match="expected a task by name or index"):
         libero_object.reset(0, task="99")

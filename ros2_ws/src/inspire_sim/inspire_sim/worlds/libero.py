@@ -32,11 +32,10 @@ from inspire_sim.worlds.libero_tasks import (
     spoken_names,
     suite_tasks,
 )
-from inspire_sim.worlds.rendering import fast_rendering, focal_lengths, render, render_segmentation
+from inspire_sim.worlds.rendering import fast_rendering, focal_lengths, free_rendering, render, render_segmentation
 from inspire_sim.worlds.robosuite_state import CAMERAS, RobotState, visible_regions
 
 SETTLE_STEPS = 10
-ROBOT_PARTS = ("robot0_", "gripper0_", "mount0_")
 REST = np.array([0.0] * 6 + [-1.0])
 # m that the published label rule adds to the height of what things are put into
 HEIGHT_OFFSETS = (("cabinet", 0.22152), ("two_layer_shelf", 0.22152), ("basket", 0.07185), ("wine_rack", 0.05903))
@@ -48,6 +47,7 @@ class LiberoWorld:
     Args:
         name: one of the five suites. image_size: height and width of both camera images, px.
         assets: folder of LIBERO's assets, see `libero_assets.find_assets`.
+        stock_rendering: draw as robosuite does, for comparison.
 
     Raises:
         WorldError: LIBERO or its assets are missing.
@@ -57,8 +57,11 @@ class LiberoWorld:
     cameras = tuple(CAMERAS)
     splits = ("train", "random")
 
-    def __init__(self, name: str, *, image_size: int = 128, assets: str | None = None) -> None:
+    def __init__(
+        self, name: str, *, image_size: int = 128, assets: str | None = None, stock_rendering: bool = False
+    ) -> None:
         self.name = name
+        self._stock = stock_rendering
         self._size = image_size
         self._root = import_libero(find_assets(assets))
         self.tasks = suite_tasks(self._root, name)
@@ -140,6 +143,7 @@ class LiberoWorld:
     def close(self) -> None:
         """See `World.close`."""
         if self._env is not None:
+            free_rendering(self._env.sim)
             self._env.close()
             self._env = None
 
@@ -153,7 +157,8 @@ class LiberoWorld:
         bddl = _existing(self._root / "bddl_files" / self.name / f"{task}.bddl")
         self._initial_states = read_initial_states(self._root, self.name, task)
         with _seeded(0):
-            self._env = _decimated(TASK_MAPPING[get_problem_info(str(bddl))["problem_name"]])(
+            problem = TASK_MAPPING[get_problem_info(str(bddl))["problem_name"]]
+            self._env = (problem if self._stock else _decimated(problem))(
                 bddl_file_name=str(bddl),
                 robots=["Panda"],
                 controller_configs=load_controller_config(default_controller="OSC_POSE"),
@@ -172,7 +177,8 @@ class LiberoWorld:
             )
         self._task = task
         env = self._env
-        fast_rendering(env.sim)
+        if not self._stock:
+            fast_rendering(env.sim)
         self.focal_lengths = focal_lengths(env.sim, CAMERAS, self._size)
         instances = {**env.objects_dict, **env.fixtures_dict}
         parents = env.sim.model.body_parentid
@@ -255,11 +261,11 @@ class LiberoWorld:
 
 
 def _decimated(problem: type) -> type:
-    """LIBERO's environment with the robot's drawn meshes decimated; its own textured objects stay."""
+    """LIBERO's environment with its drawn meshes decimated."""
 
     class Decimated(problem):
         def _initialize_sim(self, xml_string: str | None = None) -> None:
-            super()._initialize_sim(decimate_visuals(xml_string or self.model.get_xml(), ROBOT_PARTS))
+            super()._initialize_sim(decimate_visuals(xml_string or self.model.get_xml()))
 
     Decimated.__name__ = problem.__name__  # LIBERO compares it with the task file's
     return Decimated

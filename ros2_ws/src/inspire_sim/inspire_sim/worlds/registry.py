@@ -9,13 +9,14 @@ LIBERO_WORLDS = ("libero_spatial", "libero_object", "libero_goal", "libero_10", 
 WORLDS = ("tabletop", *LIBERO_WORLDS)
 
 
-def make_world(name: str, *, image_size: int = 128, assets: str | None = None) -> World:
+def make_world(name: str, *, image_size: int = 128, assets: str | None = None, stock_rendering: bool = False) -> World:
     """A world by its name.
 
     Args:
         name: one of WORLDS. image_size: width and height of each camera image, px.
         assets: folder of LIBERO's assets; None or empty: $INSPIRE_LIBERO_ASSETS, the user's cache, the hub. Not used
             by tabletop.
+        stock_rendering: draw as robosuite does, many times slower, for comparison.
 
     Raises:
         WorldError: unknown name, wrong image size, no renderer, or LIBERO or its assets are missing.
@@ -29,10 +30,10 @@ def make_world(name: str, *, image_size: int = 128, assets: str | None = None) -
         if name == "tabletop":
             from inspire_sim.worlds.tabletop import TabletopWorld
 
-            return TabletopWorld(image_size=image_size)
+            return TabletopWorld(image_size=image_size, stock_rendering=stock_rendering)
         from inspire_sim.worlds.libero import LiberoWorld
 
-        return LiberoWorld(name, image_size=image_size, assets=assets)
+        return LiberoWorld(name, image_size=image_size, assets=assets, stock_rendering=stock_rendering)
     except ImportError as error:
         target = "setup" if name == "tabletop" else "setup-libero"
         raise WorldError(f"world {name}: expected its Python packages, found {error}; run `make {target}`") from error

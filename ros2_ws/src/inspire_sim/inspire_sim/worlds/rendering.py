@@ -1,8 +1,9 @@
 """Offscreen images of a robosuite simulation, fast in software: no mirror pass, no shadows, no multisampling.
 
 Software rendering is bound by passes and vertices, not by pixels: a stock robosuite scene at 2 x 128 px takes 160 ms,
-without the mirror pass 60, without multisampling and shadows as well 30. Images come bottom-up from OpenGL and leave
-here upright. The decoder of segmentation images is this module's own: robosuite 1.4's overflows uint8 with NumPy 2.
+without the mirror pass 60, without multisampling and shadows as well 30, with decimated meshes 12. Images come
+bottom-up from OpenGL and leave here upright. The decoder of segmentation images is this module's own: robosuite 1.4's
+overflows uint8 with NumPy 2.
 """
 
 from __future__ import annotations
@@ -48,6 +49,16 @@ def fast_rendering(sim: Any) -> None:
         context._set_mujoco_context_and_buffers()
     context.scn.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = 0
     context.scn.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = 0
+
+
+def free_rendering(sim: Any) -> None:
+    """Free a simulation's offscreen context. Robosuite leaves that to the garbage collector, which frees the textures
+    of whatever context is current at the time: another world's.
+    """
+    context = sim._render_context_offscreen
+    context.gl_ctx.make_current()
+    context.con.free()
+    context.gl_ctx.free()
 
 
 def focal_lengths(sim: Any, cameras: Mapping[str, str], height: int) -> dict[str, float]:

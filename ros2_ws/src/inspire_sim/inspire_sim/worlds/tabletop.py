@@ -8,7 +8,7 @@ from inspire_policy.action import ActionContract
 from inspire_policy.directions import REP103, direction_axis
 from inspire_policy.rotations import rotate
 from inspire_sim.worlds.base import Episode, ObjectState, Observation, Truth, WorldError
-from inspire_sim.worlds.rendering import fast_rendering, focal_lengths, render, render_segmentation
+from inspire_sim.worlds.rendering import fast_rendering, focal_lengths, free_rendering, render, render_segmentation
 from inspire_sim.worlds.robosuite_state import CAMERAS, RobotState, grasped, visible_regions
 from inspire_sim.worlds.tabletop_env import (
     BIN_HALF,
@@ -34,6 +34,7 @@ class TabletopWorld:
 
     Args:
         image_size: height and width of both camera images, px.
+        stock_rendering: draw as robosuite does, for comparison.
     """
 
     name = "tabletop"
@@ -42,10 +43,11 @@ class TabletopWorld:
     tasks = tuple(task.name for task in TASKS)
     splits = SPLITS
 
-    def __init__(self, *, image_size: int = 128) -> None:
+    def __init__(self, *, image_size: int = 128, stock_rendering: bool = False) -> None:
         self._size = image_size
-        self._env = TabletopEnv(image_size=image_size)
-        fast_rendering(self._env.sim)
+        self._env = TabletopEnv(image_size=image_size, decimated=not stock_rendering)
+        if not stock_rendering:
+            fast_rendering(self._env.sim)
         self.focal_lengths = focal_lengths(self._env.sim, CAMERAS, image_size)
         self._robot = RobotState(self._env)
         model = self._env.sim.model
@@ -121,6 +123,7 @@ class TabletopWorld:
 
     def close(self) -> None:
         """See `World.close`."""
+        free_rendering(self._env.sim)
         self._env.close()
 
     def _running(self) -> Scene:

@@ -49,7 +49,8 @@ OBJECTS = (*_CLASSES, *_BOXES)
 class TabletopEnv(SingleArmEnv):
     """robosuite environment of the tabletop world; placement and success live in `TabletopWorld`."""
 
-    def __init__(self, *, image_size: int) -> None:
+    def __init__(self, *, image_size: int, decimated: bool) -> None:
+        self._decimated = decimated
         super().__init__(
             robots="Panda",
             gripper_types="default",
@@ -91,7 +92,8 @@ class TabletopEnv(SingleArmEnv):
         )
 
     def _initialize_sim(self, xml_string: str | None = None) -> None:
-        super()._initialize_sim(decimate_visuals(xml_string or self.model.get_xml()))
+        xml = xml_string or self.model.get_xml()
+        super()._initialize_sim(decimate_visuals(xml) if self._decimated else xml)
 
     def place(self, name: str, x: float, y: float, yaw: float) -> None:
         """Stand an object on the table at (x, y) m, world, turned by yaw rad about z."""

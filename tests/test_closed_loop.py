@@ -6,11 +6,14 @@ import signal
 import subprocess
 import time
 
+import numpy as np
 import pytest
 from commands import call, start
 from mcap.reader import make_reader
 
 from inspire_policy.ros.domains import free_domain_id
+from inspire_sim.worlds.tabletop_layout import sample_scene
+from inspire_sim.worlds.tabletop_tasks import TASKS
 
 EXPERT = ("--commander", "expert")
 EPISODE = (*EXPERT, "--episodes", 1, "--seed", 4)
@@ -58,6 +61,11 @@ def test_the_demo_succeeds_and_leaves_what_it_promises(demo, tmp_path):
     result = json.loads((run / "result.json").read_text())
     assert result["schema_version"] == 1
     assert result["success"] is True
+    episode = result["episodes"][0]
+    task = next(task for task in TASKS if task.name == episode["task"])
+    scene = sample_scene(episode["seed"], task=task, split=episode["split"])
+    between = np.subtract(episode["target_start"], episode["destination_start"])  # the same in every frame
+    assert between == pytest.approx(np.subtract(scene.objects["milk"][:2], scene.destinations["bin"]), abs=0.005)
     assert result["success_rate"] == 1.0
     low, high = result["wilson95"]
     assert 0 < low < high <= 1

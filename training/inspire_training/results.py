@@ -10,7 +10,7 @@ from pathlib import Path
 import tyro
 
 from inspire_training.evaluation.folder import write_file
-from inspire_training.evaluation.page import evaluation_section, insert_section, ladder_section
+from inspire_training.evaluation.page import evaluation_section, insert_section, ladder_section, pictures
 from inspire_training.evaluation.saved import SavedError, SavedSplit, read_saved, same_splits
 
 PAGE = "results.md"
@@ -24,7 +24,8 @@ def results(
 ) -> int:
     """Write tables and plots of evaluations into OUT/results.md and OUT/images; returns 0. Raises SavedError.
 
-    What stands in the page outside of the two comments `inspire results: begin` and `end` is left as it is.
+    What stands in the page outside of the two comments `inspire results: begin` and `end` is left as it is; pictures
+    that only the earlier section showed are removed.
 
     Args:
         folders: finished evaluations, of one split or of several, as FOLDER or NAME=FOLDER.
@@ -56,14 +57,17 @@ def results(
     page = out / PAGE
     text = page.read_text() if page.exists() else "# Results\n"
     out.mkdir(parents=True, exist_ok=True)
-    write_file(page, insert_section(text, "\n".join(sections)))
+    new = insert_section(text, "\n".join(sections))
+    write_file(page, new)
+    for gone in pictures(text) - pictures(new):
+        (out / gone).unlink(missing_ok=True)
     print(f"written: {page}, {images}/results_*.png")
     return 0
 
 
 def _checked_rungs(rungs: dict[str, Path]) -> dict[str, dict[str, SavedSplit]]:
     """Rung -> split -> evaluation, all over the seeds of the first."""
-    first = next(iter(rungs.values()))
+    first = next(iter(rungs.values()), Path())
     return {name: {base.split: other for base, other in same_splits(first, folder)} for name, folder in rungs.items()}
 
 

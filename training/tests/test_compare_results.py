@@ -140,6 +140,15 @@ def test_every_picture_of_the_page_is_there_and_small(evaluated, tmp_path):
     assert sorted(path.name for path in (tmp_path / "images").iterdir()) == sorted(names)
 
 
+def test_pictures_that_are_no_longer_shown_are_removed(evaluated, tmp_path):
+    assert results.main([f"ours={evaluated}", "--out", str(tmp_path)]) == 0
+    (tmp_path / "images" / "mine.png").write_text("a picture of somebody else")
+    assert results.main([f"theirs={evaluated}", "--out", str(tmp_path)]) == 0
+    names = {path.name for path in (tmp_path / "images").iterdir()}
+    shown = {"results_success.png", "results_confusion_theirs.png", "results_map_theirs.png"}
+    assert names == {"mine.png", *shown}
+
+
 def test_old_evaluations_without_starts_have_no_map(tmp_path):
     write_split(tmp_path / "old", "distractors", [True, False], starts=False)
     assert results.main([str(tmp_path / "old"), "--out", str(tmp_path)]) == 0

@@ -5,6 +5,7 @@ It stands between two comments; everything outside of them belongs to people and
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -32,6 +33,12 @@ def insert_section(text: str, section: str) -> str:
             f"{found[1]} times or in the wrong order; remove both, they are written again at the end"
         )
     return text[: text.index(BEGIN)] + block + text[text.index(END) + len(END) :]
+
+
+def pictures(text: str) -> set[str]:
+    """The pictures that the generated section of a page shows, as paths relative to it."""
+    section = text.partition(BEGIN)[2].partition(END)[0]
+    return set(re.findall(r"!\[[^\]]*\]\(([^)]+)\)", section))
 
 
 def evaluation_section(name: str, parts: Mapping[str, SavedSplit]) -> str:

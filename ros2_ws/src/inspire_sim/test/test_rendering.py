@@ -143,7 +143,7 @@ def test_closing_a_world_leaves_the_images_of_another_alone():
 
 
 def globe(rings=60, sectors=120):
-    """A sphere whose texture is laid on in two charts, as .msh files hold it: three points of its own per triangle."""
+    """A sphere whose texture is one chart that meets itself, as .msh files hold it: three points per triangle."""
     angles = np.stack(np.meshgrid(np.linspace(0, np.pi, rings + 1), np.linspace(0, 2 * np.pi, sectors + 1)), axis=-1)
     corner = lambda i, j: angles[j, i]  # noqa: E731
     squares = [(i, j) for i in range(rings) for j in range(sectors)]

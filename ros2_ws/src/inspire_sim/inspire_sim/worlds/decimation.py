@@ -20,7 +20,7 @@ from inspire_sim.worlds.textured_mesh import decimated_textured, welded
 
 LIMIT = 600  # faces; smaller meshes stay
 KEPT = 0.08  # share of the faces that stays, never fewer than LIMIT / 2
-VERSION = 1  # of what is made, part of the cache's keys
+VERSION = 2  # of what is made, part of the cache's keys
 ROBOT_PARTS = ("robot0_", "gripper0_", "mount0_")
 
 

@@ -3,7 +3,8 @@
 Texture coordinates are not simplified along: an image is laid on in charts, and where two charts meet each point has
 two coordinates, so that a simplifier that moved them too would tear the skin there. Each new triangle takes the chart
 of the old surface under its middle, and each of its corners the coordinate and the normal of the nearest old point of
-that chart. A triangle that reaches across a chart's edge shows the edge there.
+that chart. A triangle that reaches across a chart's edge shows the edge there. A chart may meet itself, as a can's
+label does: no corner is looked up farther from the middle's coordinate than the triangle is long.
 """
 
 from __future__ import annotations
@@ -30,17 +31,27 @@ def decimated_textured(mesh: TexturedMesh, target: int) -> TexturedMesh:
     points, faces = fast_simplification.simplify(*welded(mesh.points, mesh.faces), target_count=target)
     corners = points[faces].astype(np.float64)  # (m, 3 corners, 3)
     size = float(np.linalg.norm(np.ptp(mesh.points, axis=0)))
-    places, normals, texture, charts = _samples(mesh)
+    places, normals, texture, triangles = _samples(mesh)
+    charts, density = _charts(mesh)[triangles], _density(mesh)[triangles]
     facing = _unit(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]))
     # Both sides of a thin wall are near; only one of them looks the same way.
     keys = np.hstack([places / size, TURN * normals])
     _, nearest = cKDTree(keys).query(np.hstack([corners.mean(axis=1) / size, TURN * facing]))
     chart = charts[nearest]
     found = np.empty(corners.shape[:2], dtype=np.int64)
+    wanted = np.concatenate([corners / size, np.repeat(TURN * facing[:, None], 3, axis=1)], axis=-1)
+
+    def look_up(mine: np.ndarray, among: np.ndarray) -> None:
+        found[mine] = among[cKDTree(keys[among]).query(wanted[mine])[1]]
+
     for number in np.unique(chart):
-        of_chart, mine = np.flatnonzero(charts == number), chart == number
-        wanted = np.concatenate([corners[mine] / size, np.repeat(TURN * facing[mine][:, None], 3, axis=1)], axis=-1)
-        found[mine] = of_chart[cKDTree(keys[of_chart]).query(wanted.reshape(-1, 6))[1]].reshape(-1, 3)
+        look_up(np.flatnonzero(chart == number), np.flatnonzero(charts == number))
+    longest = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=-1).max(axis=1)
+    middle, reach = texture[nearest], 1.5 * longest * density[nearest]
+    across = np.abs(texture[found] - middle[:, None]).max(axis=(1, 2)) > reach
+    for triangle in np.flatnonzero(across):
+        near = np.abs(texture - middle[triangle]).max(axis=1) <= reach[triangle]
+        look_up(np.array([triangle]), np.flatnonzero(near & (charts == chart[triangle])))
     count = 3 * len(faces)
     return TexturedMesh(
         corners.reshape(count, 3), normals[found.ravel()], texture[found.ravel()], np.arange(count).reshape(-1, 3)
@@ -48,7 +59,7 @@ def decimated_textured(mesh: TexturedMesh, target: int) -> TexturedMesh:
 
 
 def _samples(mesh: TexturedMesh) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Points all over a surface: places (k, 3), unit normals (k, 3), texture coordinates (k, 2), chart numbers (k,).
+    """Points all over a surface: places (k, 3), unit normals (k, 3), texture coordinates (k, 2), triangles (k,).
 
     Every corner of every triangle, and more in proportion to the area.
     """
@@ -62,7 +73,15 @@ def _samples(mesh: TexturedMesh) -> tuple[np.ndarray, np.ndarray, np.ndarray, np
     def blend(values: np.ndarray) -> np.ndarray:
         return np.asarray(np.einsum("kc,kcd->kd", weights, values[mesh.faces[triangles]].astype(np.float64)))
 
-    return blend(mesh.points), _unit(blend(mesh.normals)), blend(mesh.texture), _charts(mesh)[triangles]
+    return blend(mesh.points), _unit(blend(mesh.normals)), blend(mesh.texture), triangles
+
+
+def _density(mesh: TexturedMesh) -> np.ndarray:
+    """How far the texture runs along a triangle's edge of length 1, at most, (m,)."""
+    length, run = (
+        np.linalg.norm(v[mesh.faces] - np.roll(v[mesh.faces], 1, axis=1), axis=-1) for v in (mesh.points, mesh.texture)
+    )
+    return np.asarray((run / np.maximum(length, 1e-12)).max(axis=1))
 
 
 def _charts(mesh: TexturedMesh) -> np.ndarray:

@@ -6,15 +6,13 @@ tasks) is refused by its reset in the same words.
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from inspire_bringup.errors import BadInput
 from inspire_policy.bundle import Bundle, BundleError, find_bundle, load_bundle
 from inspire_policy.instructions import checked_instruction, checked_objects, objects_named
-
-OSMESA = ("libOSMesa.so.8", "libOSMesa.so.6", "libOSMesa.so")
+from inspire_sim.renderer import missing_renderer
 
 
 @dataclass(frozen=True)
@@ -44,21 +42,11 @@ def checked(request: Request, environment: Mapping[str, str]) -> Request:
     return request
 
 
-def check_renderer(environment: Mapping[str, str], libraries: Sequence[str] = OSMESA) -> None:
+def check_renderer(environment: Mapping[str, str]) -> None:
     """Software rendering needs the OSMesa library."""
-    if environment.get("MUJOCO_GL", "osmesa") != "osmesa":
-        return
-    for library in libraries:
-        try:
-            ctypes.CDLL(library)
-            return
-        except OSError:
-            continue
-    raise BadInput(
-        f"renderer: expected the OSMesa library ({libraries[0]}), found none; "
-        "install it with `apt-get install libosmesa6`, "
-        "or set MUJOCO_GL=egl on a machine with a working EGL"
-    )
+    missing = missing_renderer(environment)
+    if missing:
+        raise BadInput(missing)
 
 
 def checked_bundle(name: str, world: str) -> Bundle:

@@ -15,10 +15,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from inspire_bringup.checks import Request, checked
-from inspire_bringup.environment import stack_environment
 from inspire_bringup.errors import BadInput, ExitCode
-from inspire_bringup.options import Parser, add_episode_options, add_stack_options, finish, stack_values
+from inspire_bringup.options import (
+    Parser,
+    add_episode_options,
+    add_stack_options,
+    checked_request,
+    finish,
+    stack_values,
+)
 from inspire_bringup.processes import Exit
 from inspire_bringup.runner import running, say
 from inspire_bringup.stacks import SIM_ARGUMENTS, recorder, sim_stack
@@ -47,15 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
         )
     if options.seed < 0:
         raise BadInput(f"seed: expected 0 or more, found {options.seed}")
-    wanted = Request(
-        str(values["world"]),
-        str(values["commander"]),
-        str(values["bundle"]),
-        options.task,
-        options.instruction,
-        options.split,
-    )
-    request = checked(wanted, stack_environment({"ROS_DOMAIN_ID": "0", **os.environ}))
+    request = checked_request(options, values)
     stack = sim_stack(**values)  # type: ignore[arg-type]
     folder = _new_folder(options.out)
     notes: dict[str, Any] = {}

@@ -9,6 +9,8 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from inspire_bringup.checks import Request, checked
+from inspire_bringup.environment import stack_environment
 from inspire_bringup.errors import BringupError, ExitCode
 from inspire_bringup.runner import Stopped, say, stop_on_signals
 from inspire_bringup.stacks import StackArgument, Value
@@ -63,6 +65,13 @@ def add_episode_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--domain-id", type=int, default=None, help="ROS domain; not given: $ROS_DOMAIN_ID, else a free one."
     )
+
+
+def checked_request(options: argparse.Namespace, values: Mapping[str, Value]) -> Request:
+    """What the options of stack and episode ask for, with task and split filled in. Raises BadInput."""
+    texts = (str(values[name]) for name in ("world", "commander", "bundle"))
+    wanted = Request(*texts, options.task, options.instruction, options.split)
+    return checked(wanted, stack_environment({"ROS_DOMAIN_ID": "0", **os.environ}))
 
 
 def finish(main: Callable[[], int]) -> None:

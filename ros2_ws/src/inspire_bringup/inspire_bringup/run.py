@@ -14,10 +14,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from inspire_bringup.checks import Request, checked
-from inspire_bringup.environment import stack_environment
 from inspire_bringup.errors import BadInput, ExitCode
-from inspire_bringup.options import Parser, add_episode_options, add_stack_options, finish, stack_values
+from inspire_bringup.options import (
+    Parser,
+    add_episode_options,
+    add_stack_options,
+    checked_request,
+    finish,
+    stack_values,
+)
 from inspire_bringup.runner import Stopped, running, say
 from inspire_bringup.stacks import SIM_ARGUMENTS, recorder, sim_stack
 
@@ -49,15 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     values = stack_values(options, SIM_ARGUMENTS)
     seeds = _seeds(options)
-    wanted = Request(
-        str(values["world"]),
-        str(values["commander"]),
-        str(values["bundle"]),
-        options.task,
-        options.instruction,
-        options.split,
-    )
-    request = checked(wanted, stack_environment({"ROS_DOMAIN_ID": "0", **os.environ}))
+    request = checked_request(options, values)
     stack = sim_stack(**values)  # type: ignore[arg-type]
     extra = (recorder(stack, str(Path(options.record).resolve())),) if options.record else ()
     logs = Path(options.logs) if options.logs else Path(tempfile.mkdtemp(prefix="inspire_logs_"))

@@ -20,6 +20,7 @@ from inspire_bringup.environment import (
 from inspire_bringup.errors import BadInput
 from inspire_bringup.paths import dds_profile
 from inspire_policy.ros.domains import free_domain_id
+from inspire_sim import renderer
 
 PARTICIPANT = textwrap.dedent("""
     import rclpy, time
@@ -87,7 +88,8 @@ def _maps(pid, segment):
         return any(segment in line for line in maps)
 
 
-def test_a_missing_renderer_is_said_with_how_to_mend_it():
+def test_a_missing_renderer_is_said_with_how_to_mend_it(monkeypatch):
+    monkeypatch.setattr(renderer, "OSMESA", ("libOSMesa-that-is-not-there.so",))
     with pytest.raises(BadInput, match="expected the OSMesa library.*apt-get install libosmesa6"):
-        check_renderer({"MUJOCO_GL": "osmesa"}, libraries=("libOSMesa-that-is-not-there.so",))
-    check_renderer({"MUJOCO_GL": "egl"}, libraries=())
+        check_renderer({"MUJOCO_GL": "osmesa"})
+    check_renderer({"MUJOCO_GL": "egl"})

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
+from inspire_sim.renderer import missing_renderer
 from inspire_sim.worlds.base import World, WorldError
-from inspire_sim.worlds.rendering import check_renderer
 
 LIBERO_WORLDS = ("libero_spatial", "libero_object", "libero_goal", "libero_10", "libero_90")
 WORLDS = ("tabletop", *LIBERO_WORLDS)
@@ -25,7 +27,9 @@ def make_world(name: str, *, image_size: int = 128, assets: str | None = None, s
         raise WorldError(f"world: expected one of {', '.join(WORLDS)}; found {name!r}")
     if not 16 <= image_size <= 1024:
         raise WorldError(f"image_size: expected 16 to 1024 px, found {image_size}")
-    check_renderer()
+    missing = missing_renderer(os.environ)
+    if missing:
+        raise WorldError(missing)
     try:
         if name == "tabletop":
             from inspire_sim.worlds.tabletop import TabletopWorld

@@ -8,28 +8,16 @@ overflows uint8 with NumPy 2.
 
 from __future__ import annotations
 
-import ctypes.util
 import os
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from inspire_sim.worlds.base import WorldError
-
 os.environ.setdefault("MUJOCO_GL", "osmesa")  # before the first import of mujoco anywhere
 if os.environ["MUJOCO_GL"] == "osmesa":
     os.environ.setdefault("PYOPENGL_PLATFORM", "osmesa")
     os.environ.setdefault("LP_NUM_THREADS", "0")  # Mesa's threads cost more than they give at this size
-
-
-def check_renderer() -> None:
-    """Whether images can be rendered at all. Raises WorldError without the library that MUJOCO_GL asks for."""
-    if os.environ["MUJOCO_GL"] == "osmesa" and ctypes.util.find_library("OSMesa") is None:
-        raise WorldError(
-            "renderer: expected the library OSMesa (MUJOCO_GL=osmesa), found none; "
-            "install it with `apt-get install libosmesa6`, or set MUJOCO_GL=egl where a GPU driver is"
-        )
 
 
 def fast_rendering(sim: Any) -> None:

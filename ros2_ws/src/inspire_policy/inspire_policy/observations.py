@@ -1,8 +1,6 @@
-"""Images and state become one observation when all carry the same stamp; what does not fit is refused by name and
-counted.
+"""Images and state become one observation; what does not fit is refused by name and counted.
 
-Keeps a few stamps at once, because topics overtake each other. A complete set makes all older ones void. A set that
-was sent again (lockstep re-sends until answered) is complete again once all its parts have come again.
+Which parts belong together is the pairing's matter: equal stamps, or close ones (see pairing).
 """
 
 from __future__ import annotations
@@ -15,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from inspire_policy.images import ImageGeometry
+from inspire_policy.pairing import EqualStamps, NewestWithin, Pairing
 
-STAMPS_KEPT = 4
-CLOCK_JUMP_NS = 1_000_000_000
+STATES = ("pose", "gripper")
 
 
 class ObservationError(ValueError):
@@ -46,15 +44,38 @@ class PolicyObservation:
 
 
 class ObservationSet:
-    """Collects the parts: one image per camera, "pose" and "gripper". Not thread-safe."""
+    """Collects the parts: one image per camera, "pose" and "gripper". Not thread-safe.
 
-    def __init__(self, cameras: Mapping[str, ImageGeometry]) -> None:
+    Args:
+        cameras: name -> what the model makes of its images.
+        pairing: which parts belong together; default: those of equal stamps.
+    """
+
+    def __init__(self, cameras: Mapping[str, ImageGeometry], pairing: Pairing | None = None) -> None:
         self._cameras = dict(cameras)
-        self._keys = (*self._cameras, "pose", "gripper")
-        self._parts: dict[int, dict[str, Any]] = {}
-        self._newest = -CLOCK_JUMP_NS
-        self._latest: dict[str, int] = {}
-        self.counts: Counter[str] = Counter()
+        self._pairing = pairing or EqualStamps((*self._cameras, *STATES))
+
+    @classmethod
+    def of_separate_sensors(
+        cls, cameras: Mapping[str, ImageGeometry], *, image_tolerance: float, state_tolerance: float
+    ) -> ObservationSet:
+        """For cameras and an arm that stamp each by itself: the newest images within `image_tolerance` s of each other
+        with the states closest to them, within `state_tolerance` s.
+        """
+        return cls(
+            cameras,
+            NewestWithin(
+                tuple(cameras),
+                STATES,
+                image_tolerance=round(image_tolerance * 1e9),
+                state_tolerance=round(state_tolerance * 1e9),
+            ),
+        )
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Parts that were refused or came to nothing, by name."""
+        return self._pairing.counts
 
     def put_image(self, camera: str, stamp: int, rgb: np.ndarray) -> PolicyObservation | None:
         """Add an image. Raises ObservationError("bad_image") on a size that the model cannot take."""
@@ -90,8 +111,8 @@ class ObservationSet:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Parts that have not come for the newest stamp; all of them before the first."""
-        return tuple(key for key in self._keys if self._latest.get(key) != self._newest)
+        """Parts that keep the next observation from being complete."""
+        return self._pairing.missing
 
     def refused(self, name: str, detail: str) -> ObservationError:
         """Count an unusable part and return its error, to be raised."""
@@ -99,27 +120,10 @@ class ObservationSet:
         return ObservationError(name, detail)
 
     def _put(self, key: str, stamp: int, value: Any) -> PolicyObservation | None:
-        if stamp < self._newest - CLOCK_JUMP_NS:
-            self._parts.clear()
-            self.counts["clock_jump"] += 1
-            self._newest = stamp
-        self._newest = max(self._newest, stamp)
-        self._latest[key] = stamp
-        if stamp not in self._parts and len(self._parts) >= STAMPS_KEPT:
-            oldest = min(self._parts)
-            if stamp < oldest:
-                self.counts["late"] += 1
-                return None
-            del self._parts[oldest]
-            self.counts["incomplete"] += 1
-        parts = self._parts.setdefault(stamp, {})
-        parts[key] = value
-        if len(parts) < len(self._keys):
+        complete = self._pairing.put(key, stamp, value)
+        if complete is None:
             return None
-        older = [other for other in self._parts if other < stamp]
-        if older:
-            self.counts["incomplete"] += len(older)
-        for other in (*older, stamp):
-            del self._parts[other]
+        parts = complete.values
         position, quaternion = parts["pose"]
-        return PolicyObservation(stamp, {c: parts[c] for c in self._cameras}, position, quaternion, parts["gripper"])
+        images = {camera: parts[camera] for camera in self._cameras}
+        return PolicyObservation(complete.stamp, images, position, quaternion, parts["gripper"])

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import cv2
 from geometry_msgs.msg import PoseStamped
@@ -26,6 +26,7 @@ from inspire_policy.brain import Brain, Job
 from inspire_policy.bundle import BundleError
 from inspire_policy.engines.protocol import ENGINES, EngineError
 from inspire_policy.execution import ChunkExecutor, Step, Ticket
+from inspire_policy.images import ImageGeometry
 from inspire_policy.inference import InferenceThread
 from inspire_policy.observations import ObservationError, ObservationSet, PolicyObservation
 from inspire_policy.overlay import draw_overlay
@@ -80,6 +81,22 @@ class PolicyNode(LifecycleNode):
             "Seconds without a complete observation after which an instruction ends in realtime.",
             low=0.1,
             high=60.0,
+        )
+        self._image_tolerance = declare(
+            self,
+            "image_tolerance",
+            0.02,
+            "Seconds that the images of one observation may lie apart in realtime; about half a camera's period.",
+            low=0.0,
+            high=1.0,
+        )
+        self._state_tolerance = declare(
+            self,
+            "state_tolerance",
+            0.04,
+            "Seconds that pose and gripper may lie apart from the images in realtime; less than a control period.",
+            low=0.0,
+            high=1.0,
         )
         self.autostart = declare(
             self, "autostart", False, "Configure and activate at start: true in simulation, false on robots."
@@ -138,7 +155,7 @@ class PolicyNode(LifecycleNode):
         brain = Brain.load(self._bundle_name, body=self._body, engine=self._engine, threads=self._threads)
         self._execution = brain.executor(horizon=self._horizon, lockstep=self._lockstep)
         manifest = brain.bundle.manifest
-        self._parts = ObservationSet(manifest.cameras)
+        self._parts = self._collector(manifest.cameras)
         self._thread = InferenceThread(lambda request: brain.think(request[1]), self._wake)
         for camera in manifest.cameras:
             topic = f"camera/{camera}/color/image_raw"
@@ -148,6 +165,13 @@ class PolicyNode(LifecycleNode):
         self._brain = brain
         checked = "" if self._body else "; parameter body is empty, so the match with the body is not checked"
         self.get_logger().info(f"bundle {manifest.name}: {brain.parity_samples} parity samples agree{checked}")
+
+    def _collector(self, cameras: Mapping[str, ImageGeometry]) -> ObservationSet:
+        if self._lockstep:
+            return ObservationSet(cameras)
+        return ObservationSet.of_separate_sensors(
+            cameras, image_tolerance=self._image_tolerance, state_tolerance=self._state_tolerance
+        )
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Listen to instructions."""

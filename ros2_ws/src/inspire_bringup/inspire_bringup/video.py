@@ -65,18 +65,30 @@ def write_video(recording: Path, video: Path, *, rate_hz: float = 20.0) -> int:
     )  # fmt: skip
     try:
         writer.send(None)
-        for frame in frames:
+        shown = [*frames, *[frames[-1]] * int(rate_hz)]  # the end stays readable for a second
+        for frame in shown:
             writer.send(draw(frame, rows=rows))
-        for _ in range(int(rate_hz)):  # the end stays readable for a second
-            writer.send(draw(frames[-1], rows=rows))
         writer.close()
-        if not partial.is_file() or partial.stat().st_size == 0:
-            raise OSError(f"expected a video in {partial}, found none; is the disk full?")
+        found = _frames_in(partial)  # ffmpeg's own failure is not passed on
+        if found != len(shown):
+            raise OSError(f"expected {len(shown)} frames in {partial}, found {found}; is the disk full?")
         partial.replace(video)
     finally:
         writer.close()
         partial.unlink(missing_ok=True)
     return len(frames)
+
+
+def _frames_in(video: Path) -> int:
+    """How many frames a video holds, 0 where it cannot be read."""
+    import imageio_ffmpeg
+
+    if not video.is_file() or video.stat().st_size == 0:
+        return 0
+    try:
+        return int(imageio_ffmpeg.count_frames_and_secs(str(video))[0])
+    except RuntimeError:
+        return 0
 
 
 def draw(frame: Frame, *, rows: int) -> np.ndarray:

@@ -1,4 +1,9 @@
-"""A video is made from a recording alone."""
+"""A video is made from a recording alone; what a full disk leaves of it and of the result."""
+
+import json
+import subprocess
+import sys
+import textwrap
 
 import numpy as np
 import pytest
@@ -80,3 +85,38 @@ def test_a_recording_without_images_is_refused(tmp_path):
     with pytest.raises(BadInput, match="expected images"):
         write_video(path, tmp_path / "video.mp4")
     assert [p.name for p in tmp_path.iterdir()] == ["empty.mcap"]
+
+
+FULL = textwrap.dedent("""
+    import json, resource, signal, sys
+    from pathlib import Path
+    from inspire_bringup import demo
+    from inspire_sim.results import EpisodeResult
+
+    recording, folder, limit = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))  # every write beyond fails, as on a full disk
+    notes = {}
+    demo._video(recording, folder / "video.mp4", notes)
+    result = EpisodeResult(seed=7, split="train", task="milk_bin", instruction="", objects=("milk", "bin"),
+                           success=True, failure="", reason="", steps=9, max_steps=240, wall_s=1.0)
+    demo._write_result(folder / "result.json", result, {"world": "tabletop"}, notes)
+""")
+
+
+@pytest.mark.parametrize("limit", [0, 1000, 2500])
+def test_a_full_disk_costs_the_files_but_not_the_result(recording, tmp_path, limit):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    command = [sys.executable, "-c", FULL, str(recording), str(folder), str(limit)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    assert "warning: no video: " in ended.stderr
+    content = (folder / "result.json").read_text() if (folder / "result.json").exists() else ended.stdout
+    result = json.loads(content)
+    assert result["episodes"][0]["seed"] == 7 and result["success"] and result["video_error"]
+    if limit < len(content):
+        assert "expected to write" in ended.stderr and "the result follows here" in ended.stderr
+        assert list(folder.iterdir()) == []
+    else:
+        assert [path.name for path in folder.iterdir()] == ["result.json"]

@@ -9,17 +9,16 @@ published evaluation.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from inspire_policy.action import ActionContract
 from inspire_policy.directions import REP103, direction_axis
 from inspire_policy.rotations import rotate
-from inspire_sim.worlds.base import Episode, ObjectState, Observation, Truth, WorldError
+from inspire_sim.worlds.base import Episode, ObjectState, Truth, WorldError
 from inspire_sim.worlds.decimation import decimate_visuals
 from inspire_sim.worlds.grasping import CollisionShape, choose_grasp
 from inspire_sim.worlds.libero_assets import find_assets, import_libero
@@ -32,8 +31,8 @@ from inspire_sim.worlds.libero_tasks import (
     spoken_names,
     suite_tasks,
 )
-from inspire_sim.worlds.rendering import fast_rendering, focal_lengths, free_rendering, render, render_segmentation
-from inspire_sim.worlds.robosuite_state import CAMERAS, RobotState, visible_regions
+from inspire_sim.worlds.robosuite_state import CAMERAS, RobotState
+from inspire_sim.worlds.robosuite_world import RobosuiteWorld, descendants
 
 SETTLE_STEPS = 10
 REST = np.array([0.0] * 6 + [-1.0])
@@ -41,7 +40,7 @@ REST = np.array([0.0] * 6 + [-1.0])
 HEIGHT_OFFSETS = (("cabinet", 0.22152), ("two_layer_shelf", 0.22152), ("basket", 0.07185), ("wine_rack", 0.05903))
 
 
-class LiberoWorld:
+class LiberoWorld(RobosuiteWorld):
     """See `inspire_sim.worlds.base.World`.
 
     Args:
@@ -53,28 +52,20 @@ class LiberoWorld:
         WorldError: LIBERO or its assets are missing.
     """
 
-    contract = ActionContract()
-    cameras = tuple(CAMERAS)
     splits = ("train", "random")
 
     def __init__(
         self, name: str, *, image_size: int = 128, assets: str | None = None, stock_rendering: bool = False
     ) -> None:
-        self.name = name
-        self._stock = stock_rendering
-        self._size = image_size
+        super().__init__(name, image_size=image_size, stock_rendering=stock_rendering)
         self._root = import_libero(find_assets(assets))
         self.tasks = suite_tasks(self._root, name)
-        self.focal_lengths: Mapping[str, float] = {}
         self._task = ""
-        self._episode: Episode | None = None
-        self._env: Any = None
         self._build(self.tasks[0])
 
     def reset(self, seed: int, *, task: str = "", split: str = "train") -> Episode:
         """See `World.reset`; a task is a name or an index into `tasks`; without one the seed chooses."""
-        if split not in self.splits:
-            raise WorldError(f"{self.name}: expected a split of {', '.join(self.splits)}, found {split!r}")
+        self._check_split(split, self.splits)
         chosen = choose_task(self.name, self.tasks, task) if task else self.tasks[seed % len(self.tasks)]
         if chosen != self._task:
             self._build(chosen)
@@ -91,25 +82,6 @@ class LiberoWorld:
         self._episode = Episode(seed, chosen, instruction_of(chosen), tuple(self._named), MAX_STEPS[self.name], split)
         return self._episode
 
-    @property
-    def episode(self) -> Episode:
-        """See `World.episode`."""
-        if self._episode is None:
-            raise WorldError(f"{self.name}: expected reset(seed) first, found no episode")
-        return self._episode
-
-    def step(self, action: np.ndarray) -> None:
-        """See `World.step`."""
-        self._env.step(np.clip(action, -1.0, 1.0))
-
-    def observe(self, images: bool = True) -> Observation:
-        """See `World.observe`."""
-        position, quaternion = self._robot.tool()
-        views = {}
-        if images:
-            views = {name: render(self._env.sim, camera, self._size, self._size) for name, camera in CAMERAS.items()}
-        return Observation(views, position, quaternion, self._robot.opening())
-
     def truth(self, images: bool = False) -> Truth:
         """See `World.truth`; the first object that the goal still wants moved is the target."""
         position, quaternion = self._robot.tool()
@@ -121,7 +93,7 @@ class LiberoWorld:
         others = [i for i in self._env.objects_dict if i not in spoken]
         names = [*spoken, *(i for i in roles if i not in spoken and i not in others), *others]
         held = self._held()
-        regions = self._regions([n for n in names if n in self._bodies]) if images else {}
+        regions = self._regions({n: self._bodies[n] for n in names if n in self._bodies}) if images else {}
         anchors = self._anchors(placement, held) if placement is not None else {}
         states = []
         for instance in names:
@@ -140,13 +112,6 @@ class LiberoWorld:
         """LIBERO's own predicate of the task."""
         return bool(self._env._check_success())
 
-    def close(self) -> None:
-        """See `World.close`."""
-        if self._env is not None:
-            free_rendering(self._env.sim)
-            self._env.close()
-            self._env = None
-
     def _build(self, task: str) -> None:
         """Make LIBERO's environment of a task."""
         from libero.libero.envs import TASK_MAPPING
@@ -158,7 +123,7 @@ class LiberoWorld:
         self._initial_states = read_initial_states(self._root, self.name, task)
         with _seeded(0):
             problem = TASK_MAPPING[get_problem_info(str(bddl))["problem_name"]]
-            self._env = (problem if self._stock else _decimated(problem))(
+            env = (problem if self._stock else _decimated(problem))(
                 bddl_file_name=str(bddl),
                 robots=["Panda"],
                 controller_configs=load_controller_config(default_controller="OSC_POSE"),
@@ -176,14 +141,11 @@ class LiberoWorld:
                 camera_widths=self._size,
             )
         self._task = task
-        env = self._env
-        if not self._stock:
-            fast_rendering(env.sim)
-        self.focal_lengths = focal_lengths(env.sim, CAMERAS, self._size)
+        self._take(env)
         instances = {**env.objects_dict, **env.fixtures_dict}
         parents = env.sim.model.body_parentid
         roots = {name: env.obj_body_id[name] for name in instances if name in env.obj_body_id}
-        self._bodies = {name: _descendants(parents, root) for name, root in roots.items()}
+        self._bodies = {name: descendants(parents, root) for name, root in roots.items()}
         self._shapes = {name: CollisionShape(env.sim.model, bodies) for name, bodies in self._bodies.items()}
         goal = env.parsed_problem["goal_state"]
         self._named = spoken_names(instruction_of(task), env.obj_of_interest, goal, list(self._bodies))
@@ -199,8 +161,7 @@ class LiberoWorld:
             except RandomizationError:
                 if attempt == 19:
                     raise WorldError(f"{self._task}: expected a free placement of all objects, found none") from None
-        gripper = self._env.robots[0].gripper
-        gripper.current_action = np.zeros(gripper.dof)  # kept by robosuite from the episode before
+        self._open_gripper()
 
     def _pose(self, instance: str) -> tuple[np.ndarray, np.ndarray]:
         """Base-frame pose of an object, raised by the published offset, or of a region."""
@@ -249,16 +210,6 @@ class LiberoWorld:
         movable = (i for i in self._env.objects_dict if i in self._bodies)
         return {i for i in movable if touched[0] & self._bodies[i] and touched[1] & self._bodies[i]}
 
-    def _regions(self, instances: list[str]) -> dict[str, tuple[dict, dict]]:
-        """Instance -> boxes and points in every camera."""
-        found: dict[str, tuple[dict, dict]] = {name: ({}, {}) for name in instances}
-        for view, camera in CAMERAS.items():
-            picture = render_segmentation(self._env.sim, camera, self._size, self._size)
-            for name in instances:
-                box, point = visible_regions(picture, self._env.sim.model.geom_bodyid, self._bodies[name])
-                found[name][0][view], found[name][1][view] = box, point
-        return found
-
 
 def _decimated(problem: type) -> type:
     """LIBERO's environment with its drawn meshes decimated."""
@@ -275,15 +226,6 @@ def _existing(path: Path) -> Path:
     if not path.is_file():
         raise WorldError(f"LIBERO: expected the task file {path}, found none; reinstall hf-libero")
     return path
-
-
-def _descendants(parents: np.ndarray, root: int) -> set[int]:
-    """A body and all below it; MuJoCo numbers parents before their children."""
-    found = {int(root)}
-    for body in range(int(root) + 1, len(parents)):
-        if int(parents[body]) in found:
-            found.add(body)
-    return found
 
 
 @contextmanager

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from inspire_policy.action import ActionContract
 from inspire_policy.directions import REP103, direction_axis
 from inspire_policy.rotations import rotate
-from inspire_sim.worlds.base import Episode, ObjectState, Observation, Truth, WorldError
-from inspire_sim.worlds.rendering import fast_rendering, focal_lengths, free_rendering, render, render_segmentation
-from inspire_sim.worlds.robosuite_state import CAMERAS, RobotState, grasped, visible_regions
+from inspire_sim.worlds.base import Episode, ObjectState, Truth, WorldError
+from inspire_sim.worlds.robosuite_state import RobotState, grasped
+from inspire_sim.worlds.robosuite_world import RobosuiteWorld, descendants
 from inspire_sim.worlds.tabletop_env import (
     BIN_HALF,
     BIN_WALL,
@@ -29,7 +28,7 @@ GRASP_HEIGHT = {"milk": 0.047, "cereal": 0.042, "can": 0.008, "bread": 0.005, "b
 GRASP_YAW = ("cereal",)  # the others fit between the fingers at any angle
 
 
-class TabletopWorld:
+class TabletopWorld(RobosuiteWorld):
     """See `inspire_sim.worlds.base.World`.
 
     Args:
@@ -37,18 +36,12 @@ class TabletopWorld:
         stock_rendering: draw as robosuite does, for comparison.
     """
 
-    name = "tabletop"
-    contract = ActionContract()
-    cameras = tuple(CAMERAS)
     tasks = tuple(task.name for task in TASKS)
     splits = SPLITS
 
     def __init__(self, *, image_size: int = 128, stock_rendering: bool = False) -> None:
-        self._size = image_size
-        self._env = TabletopEnv(image_size=image_size, decimated=not stock_rendering)
-        if not stock_rendering:
-            fast_rendering(self._env.sim)
-        self.focal_lengths = focal_lengths(self._env.sim, CAMERAS, image_size)
+        super().__init__("tabletop", image_size=image_size, stock_rendering=stock_rendering)
+        self._take(TabletopEnv(image_size=image_size, decimated=not stock_rendering))
         self._robot = RobotState(self._env)
         model = self._env.sim.model
         self._bodies = {name: model.body_name2id(self._env.objects[name].root_body) for name in OBJECTS}
@@ -58,17 +51,14 @@ class TabletopWorld:
         self._nominal = (model.cam_pos[camera].copy(), model.cam_quat[camera].copy(), model.light_diffuse.copy(),
                          model.light_pos.copy())  # fmt: skip
         self._scene: Scene | None = None
-        self._episode: Episode | None = None
 
     def reset(self, seed: int, *, task: str = "", split: str = "train") -> Episode:
         """See `World.reset`; a task is a name such as "milk_bin" or an index into `tasks`."""
-        if split not in SPLITS:
-            raise WorldError(f"tabletop: expected a split of {', '.join(SPLITS)}, found {split!r}")
+        self._check_split(split, SPLITS)
         scene = sample_scene(seed, task=find_task(task) if task else None, split=split)
         self._scene = scene
         self._env.reset()
-        gripper = self._env.robots[0].gripper
-        gripper.current_action = np.zeros(gripper.dof)  # a soft reset keeps it, and with it the last episode
+        self._open_gripper()
         self._arrange(scene)
         for _ in range(SETTLE_STEPS):
             self._env.step(np.array([0.0] * 6 + [-1.0]))
@@ -76,32 +66,16 @@ class TabletopWorld:
         self._episode = Episode(seed, scene.task.name, scene.sentence, named, MAX_STEPS, split)
         return self._episode
 
-    @property
-    def episode(self) -> Episode:
-        """See `World.episode`."""
-        self._running()
-        assert self._episode is not None
-        return self._episode
-
-    def step(self, action: np.ndarray) -> None:
-        """See `World.step`."""
-        self._env.step(np.clip(action, -1.0, 1.0))
-
-    def observe(self, images: bool = True) -> Observation:
-        """See `World.observe`."""
-        position, quaternion = self._robot.tool()
-        views = {}
-        if images:
-            views = {name: render(self._env.sim, camera, self._size, self._size) for name, camera in CAMERAS.items()}
-        return Observation(views, position, quaternion, self._robot.opening())
-
     def truth(self, images: bool = False) -> Truth:
         """See `World.truth`."""
         scene = self._running()
         position, quaternion = self._robot.tool()
         named = (scene.task.object, scene.task.destination)
         rest = [name for name in (*scene.objects, *DESTINATIONS) if name not in named]
-        regions = self._regions((*named, *rest)) if images else {}
+        regions = {}
+        if images:
+            parents = self._env.sim.model.body_parentid
+            regions = self._regions({n: descendants(parents, self._bodies[n]) for n in (*named, *rest)})
         states = tuple(self._state(name, position, regions.get(name, ({}, {}))) for name in (*named, *rest))
         return Truth(states, position, quaternion, self._robot.opening())
 
@@ -120,11 +94,6 @@ class TabletopWorld:
             inside = bool(np.hypot(across[0], across[1]) < PLATE_RADIUS)
             support = ["plate_disc"]
         return bool(inside and self._env.check_contact(support, target))
-
-    def close(self) -> None:
-        """See `World.close`."""
-        free_rendering(self._env.sim)
-        self._env.close()
 
     def _running(self) -> Scene:
         if self._scene is None:
@@ -177,18 +146,6 @@ class TabletopWorld:
             height = max(BIN_WALL[1] + 0.03, reach + 0.03)
         return position + np.array([0.0, 0.0, height])
 
-    def _regions(self, names: tuple[str, ...]) -> dict[str, tuple[dict, dict]]:
-        model = self._env.sim.model
-        found: dict[str, tuple[dict, dict]] = {name: ({}, {}) for name in names}
-        for view, camera in CAMERAS.items():
-            picture = render_segmentation(self._env.sim, camera, self._size, self._size)
-            for name in names:
-                root = self._bodies[name]
-                bodies = {b for b in range(model.nbody) if _descends(model.body_parentid, b, root)}
-                box, point = visible_regions(picture, model.geom_bodyid, bodies)
-                found[name][0][view], found[name][1][view] = box, point
-        return found
-
 
 def find_task(name: str) -> Task:
     """The task of a name or of an index, as text; WorldError with the list of tasks otherwise."""
@@ -201,9 +158,3 @@ def find_task(name: str) -> Task:
         f"tabletop: expected a task of {', '.join(t.name for t in TASKS)} or an index below {len(TASKS)}, "
         f"found {name!r}"
     )
-
-
-def _descends(parents: np.ndarray, body: int, root: int) -> bool:
-    while body != 0 and body != root:
-        body = int(parents[body])
-    return body == root

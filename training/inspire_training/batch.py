@@ -15,7 +15,8 @@ class TrainingBatch:
     Attributes:
         images: per camera, uint8 (B, H, W, 3). proprioception: (B, 10) SI. instruction_ids: (B, L), padded with 0.
         token_ids: (B, T); the first N rows take the perception embeddings. attention_bias: (B, 1, T, T) additive.
-        answer_rows, answer_ids, answer_mask: (B, K), of the RIGHT answers; what is fed may differ (`token_ids`).
+        answer_rows, answer_ids, answer_mask: (B, K), of the RIGHT answers; what is fed may differ (`token_ids`);
+            the mask may hold weights.
         offset_rows: (B, K) rows whose hidden states regress the offsets of object k (last of its question, or <act>).
         offsets: (B, K, 3) m. object_mask: (B, K).
         act_row: (B,). query_rows: (B, Q). code_rows, codes: (B, C) rows and token ids of the codes.

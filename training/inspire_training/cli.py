@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-COMMANDS = ("demos", "codec", "train", "dagger", "export", "evaluate", "compare", "results", "probe", "recipe")
+COMMANDS = ("demos", "codec", "train", "dagger", "export", "evaluate", "compare", "results", "card", "probe", "recipe")
 USAGE = """usage: inspire COMMAND [options]
 
   demos      record demonstrations of the scripted expert
@@ -19,6 +19,7 @@ USAGE = """usage: inspire COMMAND [options]
   evaluate   evaluate a bundle in a world, in one split or in all
   compare    two evaluations over the same seeds, episode by episode
   results    tables and plots of evaluations, as a page
+  card       the policy card beside a bundle, with its evaluations
   probe      does the action follow the answer? Forced, wrong and dropped answers
   recipe     all stages of a preset, resumable
 
@@ -70,7 +71,7 @@ _EXTRA = {
 
 
 def _run(command: str, arguments: list[str]) -> int:
-    if command in ("evaluate", "compare", "results", "recipe"):  # these read their own arguments
+    if command in ("evaluate", "compare", "results", "card", "recipe"):  # these read their own arguments
         return int(_function(command, "main")(arguments) or 0)
     import tyro
 

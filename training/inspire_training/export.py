@@ -18,9 +18,17 @@ from torch import nn
 from inspire_policy.bundle import load_bundle, write_bundle
 from inspire_policy.engines.protocol import make_engine
 from inspire_policy.manifest import Manifest
-from inspire_policy.parity import DEFAULT_TOLERANCE, PARITY_FILE, ParitySample, parity_bytes
+from inspire_policy.parity import (
+    DEFAULT_TOLERANCE,
+    PARITY_FILE,
+    ParityError,
+    ParitySample,
+    largest_difference,
+    parity_bytes,
+)
 from inspire_policy.programs.base import graph_files, make_program
 from inspire_training.bundling import cache_length, manifest_of
+from inspire_training.card import write_card
 from inspire_training.checkpoint import Checkpoint, load_checkpoint, save_weights
 from inspire_training.data.hdf5 import demonstration_files, read_trajectories
 from inspire_training.graphs import DecoderGraph, HeadGraph, PerceptionGraph
@@ -30,10 +38,6 @@ from inspire_training.settings import ExportSettings
 OPSET = 18
 FILES_READ = 3  # of a folder of demonstrations; each holds thousands of frames
 KEPT_SAMPLES = 8  # that travel in the bundle for the robot's own check
-
-
-class ParityError(ValueError):
-    """The exported graphs do not do what the trained model does."""
 
 
 def export(settings: ExportSettings) -> Manifest:
@@ -56,7 +60,7 @@ def export(settings: ExportSettings) -> Manifest:
             files["codec.npz"] = stream.getvalue()
         trial = Path(scratch) / "bundle"
         write_bundle(trial, manifest, files)
-        difference = largest_difference(trial, samples)
+        difference = difference_of(trial, samples)
         parity = {
             "frames": len(samples),
             "source": settings.frames.name if settings.frames else "random images",
@@ -67,6 +71,7 @@ def export(settings: ExportSettings) -> Manifest:
         }
         files[PARITY_FILE] = parity_bytes(samples[:: max(1, len(samples) // KEPT_SAMPLES)][:KEPT_SAMPLES])
         manifest = write_bundle(settings.out, dataclasses.replace(manifest, parity=parity), files)
+    write_card(settings.out)
     if settings.weights is not None:
         save_weights(settings.weights, checkpoint)
     size = sum(record.bytes for record in manifest.files.values()) / 1e6
@@ -121,27 +126,16 @@ def torch_samples(checkpoint: Checkpoint, observations: list[dict[str, Any]]) ->
     return samples
 
 
-def largest_difference(bundle_folder: Path, samples: list[ParitySample]) -> float:
+def difference_of(bundle_folder: Path, samples: list[ParitySample]) -> float:
     """The largest difference of a chunk's numbers between a bundle in ONNX Runtime and the samples. Raises
     ParityError.
     """
     bundle = load_bundle(bundle_folder)
     program = make_program(bundle, make_engine("onnxruntime", graph_files(bundle)))
-    largest = 0.0
-    for number, sample in enumerate(samples):
-        tick = program.tick(
-            sample.images, sample.position, sample.quaternion, sample.opening, sample.instruction, sample.objects
-        )
-        words = tuple(answer.word for answer in tick.answers)
-        difference = float(np.abs(tick.rows - sample.rows).max())
-        if words != sample.words or not difference <= DEFAULT_TOLERANCE:
-            raise ParityError(
-                f"export: expected ONNX Runtime to answer {sample.words} and a chunk within {DEFAULT_TOLERANCE} "
-                f"on frame {number}, "
-                f"found {words} and {difference:.2g}; nothing was written"
-            )
-        largest = max(largest, difference)
-    return largest
+    try:
+        return largest_difference(program, samples, DEFAULT_TOLERANCE)
+    except ParityError as error:
+        raise ParityError(f"export: ONNX Runtime and torch differ: {error}; nothing was written") from error
 
 
 def _observations(settings: ExportSettings, checkpoint: Checkpoint) -> Iterator[dict[str, Any]]:

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from inspire_policy.programs.autoregressive import AutoregressiveProgram
-from inspire_policy.programs.base import Tick
 from inspire_training.bundling import bundle_in_memory, cache_length
 from inspire_training.checkpoint import Checkpoint, load_checkpoint
 from inspire_training.graphs import DecoderGraph, HeadGraph, PerceptionGraph
@@ -46,7 +45,7 @@ class TorchEngine:
         return {name: value.numpy() for name, value in zip(outputs, values)}
 
 
-class TorchPolicy:
+class TorchPolicy(AutoregressiveProgram):
     """A checkpoint that answers and acts.
 
     Attributes:
@@ -54,20 +53,8 @@ class TorchPolicy:
     """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
+        super().__init__(bundle_in_memory(checkpoint), TorchEngine(checkpoint))
         self.horizon = checkpoint.config.horizon
-        self._program = AutoregressiveProgram(bundle_in_memory(checkpoint), TorchEngine(checkpoint))
-
-    def tick(
-        self,
-        images: Mapping[str, np.ndarray],
-        position: np.ndarray,
-        quaternion: np.ndarray,
-        opening: float,
-        instruction: str,
-        objects: tuple[str, ...],
-    ) -> Tick:
-        """One inference; see `inspire_policy.programs.autoregressive.AutoregressiveProgram.tick`."""
-        return self._program.tick(images, position, quaternion, opening, instruction, objects)
 
 
 def load_policy(checkpoint: Path | str, *, threads: int = 1) -> TorchPolicy:

@@ -51,6 +51,8 @@ class TrainSettings:
     """The codec.npz of `inspire codec`, for residual_vq."""
     init: Path | None = None
     """Checkpoint or run to start the weights (and the tokenizer) from."""
+    freeze_vision: bool = False
+    """Leave the vision towers as `init` has them; half the time per step."""
     resume: bool = False
     """Continue the run in `out` exactly where its last checkpoint stands."""
     steps: int = 1_000_000
@@ -71,6 +73,8 @@ class TrainSettings:
     """Share of the answers fed in training that are random."""
     counterfactual: float = 0.0
     """Share of frames given a wrong direction with a chunk that goes there, so that the action follows the answer."""
+    balance: float = 0.0
+    """Exponent by which rare answers weigh more in the loss; 0 none, 1 all alike."""
     colour: float = 0.1
     """Strength of colour changes."""
     shift: int = 0

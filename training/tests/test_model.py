@@ -101,7 +101,33 @@ def test_random_answers_are_fed_but_never_wanted(recording: Path) -> None:
     assert 0.05 < (fed == noisy.answer_ids).float().mean() < 0.3
 
 
+def test_rare_answers_weigh_more_and_validation_stays_plain(recording: Path) -> None:
+    _, sampler = make(recording)
+    batch = sampler.batch(256, dataclasses.replace(PLAIN, balance=1.0), 4)
+    mass = {int(i): batch.answer_mask[batch.answer_ids == i].sum().item() for i in batch.answer_ids.unique()}
+    assert batch.answer_mask.unique().numel() == len(mass) > 3, "one weight per answer"
+    plain = sampler.batch(256, PLAIN, 4)
+    count = {i: plain.answer_mask[plain.answer_ids == i].sum().item() for i in mass}
+    assert max(mass.values()) / min(mass.values()) < 0.5 * max(count.values()) / min(count.values())
+    assert all(set(part.answer_mask.unique().tolist()) <= {0, 1} for part in sampler.validation(8, 16))
+
+
+def test_answers_of_the_control_follow_the_name_alone(recording: Path) -> None:
+    start, _ = make(recording)
+    stores = [open_frames(recording, start.config.cameras, start.config.chunk_length)]
+    sampler = FrameSampler(
+        stores, [1.0], start.config, start.style(), start.codec(), start.tokenizer, start.words, answers="name"
+    )
+    batch = sampler.batch(64, PLAIN, 5)
+    told = {}
+    for instruction, answers in zip(batch.instruction_ids.tolist(), batch.answer_ids.tolist()):
+        assert told.setdefault(tuple(instruction), answers) == answers
+    assert len({tuple(answers) for answers in told.values()}) == 2, "milk and can, whatever the sentence"
+
+
 def test_settings_that_do_not_go_together_are_refused(recording: Path) -> None:
+    with pytest.raises(ValueError, match="counterfactual"):
+        make(recording, answers="name", counterfactual=0.2)
     with pytest.raises(ValueError, match="expected --codec-file"):
         make(recording, codec="residual_vq")
     with pytest.raises(FileNotFoundError, match="inspire train"):

@@ -26,14 +26,16 @@ class Augmentation:
     """What training does to its inputs.
 
     Attributes:
-        random_answers, counterfactual: see `given_answers`; the loss stays on the right answers. colour: strength of
-            brightness, contrast and tint changes.
+        random_answers, counterfactual: see `given_answers`; the loss stays on the right answers. balance: exponent by
+            which rare answers weigh more in the loss; 0 none, 1 all alike. colour: strength of brightness, contrast
+            and tint changes.
         shift: largest shift of an image, px. unknown_words: share of instruction words, object names aside, read as
             unknown.
     """
 
     random_answers: float = 0.15
     counterfactual: float = 0.0
+    balance: float = 0.0
     colour: float = 0.1
     shift: int = 0
     unknown_words: float = 0.03
@@ -92,7 +94,16 @@ class FrameSampler:
                 "training data: expected at least one training trajectory, found none; collect more demonstrations"
             )
         self._shares = shares / shares.sum()
+        self._rarity = self._rarities()
         self.frames = sum(len(rows) for rows in self._training)
+
+    def _rarities(self) -> np.ndarray:
+        """How rare each answer -3..3 is among the training frames as they are drawn, (7,); 1 is the mean."""
+        counts = np.zeros(7)
+        for share, store, rows in zip(self._shares, self._stores, self._training):
+            axes = store.directions[rows]
+            counts += share * np.bincount(axes[axes != NO_OBJECT] + 3, minlength=7) / max(1, len(rows))
+        return counts.sum() / 7 / np.maximum(counts, 1e-3 * counts.sum())
 
     def batch(self, size: int, augmentation: Augmentation, *seed: int) -> TrainingBatch:
         """A random training batch; the same `seed` numbers give the same batch."""
@@ -151,6 +162,10 @@ class FrameSampler:
             answer_ids, fed = (self._axis_ids[np.clip(a, -3, 3) + 3] for a in (axes, given))
             item, place = np.nonzero(table.answer_mask[layout])
             token_ids[item, table.answer_rows[layout][item, place]] = fed[item, place]
+        answer_mask = table.answer_mask[layout]
+        if answer_ids.shape[1] and augmentation.balance:
+            rarity = self._rarity[np.clip(directions, -3, 3) + 3] ** augmentation.balance
+            answer_mask = (answer_mask * rarity).astype(np.float32)
         codes = np.zeros((size, 0), dtype=np.int64)
         if self._codec.codes:
             codes = self._code_ids[np.stack([self._codec.encode(c) for c in chunk])]
@@ -168,7 +183,7 @@ class FrameSampler:
             attention_bias=tensor(table.attention_bias[layout]),
             answer_rows=tensor(table.answer_rows[layout]),
             answer_ids=tensor(answer_ids),
-            answer_mask=tensor(table.answer_mask[layout]),
+            answer_mask=tensor(answer_mask),
             offset_rows=tensor(table.offset_rows[layout]),
             offsets=tensor(offsets),
             object_mask=tensor(table.object_mask[layout]),

@@ -69,8 +69,8 @@ def add_episode_options(parser: argparse.ArgumentParser) -> None:
 
 def checked_request(options: argparse.Namespace, values: Mapping[str, Value]) -> Request:
     """What the options of stack and episode ask for, with task and split filled in. Raises BadInput."""
-    texts = (str(values[name]) for name in ("world", "commander", "bundle"))
-    wanted = Request(*texts, options.task, options.instruction, options.split)
+    world, commander, bundle = (str(values[name]) for name in ("world", "commander", "bundle"))
+    wanted = Request(world, commander, bundle, options.task, options.instruction, options.split)
     return checked(wanted, stack_environment({"ROS_DOMAIN_ID": "0", **os.environ}))
 
 

@@ -44,7 +44,7 @@ def test_the_bundle_runs_and_agrees_with_torch(bundle: Path) -> None:
     assert tick.rows.shape == (8, 7) and tick.vision_passes == 1 and tick.decoder_passes == 3
     assert sum(record.bytes for record in loaded.manifest.files.values()) < 25e6
     assert loaded.manifest.parity["frames"] == 10
-    assert loaded.manifest.name in (out / "CARD.md").read_text()
+    assert loaded.manifest.name in (bundle / "CARD.md").read_text()
 
 
 def test_a_bundle_that_disagrees_is_refused(

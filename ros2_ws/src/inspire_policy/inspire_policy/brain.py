@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from inspire_policy.bundle import Bundle, find_bundle, load_bundle
 from inspire_policy.engines.protocol import make_engine
@@ -22,6 +23,7 @@ class Job:
     observation: PolicyObservation
     instruction: str
     objects: tuple[str, ...]
+    forced: Mapping[str, str] = field(default_factory=dict)  # object -> word to act on instead of the model's answer
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,20 @@ class Brain:
         self.program.check(text, asked)
         return text, asked
 
+    def overrides(self, answers: Iterable[tuple[str, str]], asked: Sequence[str]) -> dict[str, str]:
+        """Object -> word of an operator's answers. Raises ValueError on an object not asked about or no answer word."""
+        words = self.bundle.manifest.words.vocabulary.words
+        forced = dict(answers)
+        for name, word in forced.items():
+            if name not in asked:
+                raise ValueError(
+                    "override: expected an object of the running instruction "
+                    f"({', '.join(asked) or 'none is asked about'}), found {name!r}"
+                )
+            if word not in words:
+                raise ValueError(f"override: expected a word among {', '.join(words)}, found {word!r}")
+        return forced
+
     def executor(self, *, horizon: int, lockstep: bool) -> ChunkExecutor:
         """A chunk executor for this bundle; `horizon` 0 takes the manifest's.
 
@@ -81,5 +97,5 @@ class Brain:
         """One inference."""
         seen = job.observation
         return self.program.tick(
-            seen.images, seen.position, seen.quaternion, seen.opening, job.instruction, job.objects
+            seen.images, seen.position, seen.quaternion, seen.opening, job.instruction, job.objects, forced=job.forced
         )

@@ -100,10 +100,16 @@ class Body:
         self.instruction.publish(String(data=text))
 
     def observe(
-        self, stamp: int, *, position: np.ndarray = POSITION, image: Image | None = None, skip: str = ""
+        self,
+        stamp: int,
+        *,
+        position: np.ndarray = POSITION,
+        image: Image | None = None,
+        skip: str = "",
+        seed: int | None = None,
     ) -> None:
-        """Publish a complete observation, except what is replaced or skipped."""
-        random = np.random.default_rng(stamp // PERIOD % 1000)
+        """Publish a complete observation, except what is replaced or skipped; images of `seed`, else of the stamp."""
+        random = np.random.default_rng(stamp // PERIOD % 1000 if seed is None else seed)
         for camera, publisher in self._images.items():
             pixels = random.integers(0, 256, (32, 32, 3), dtype=np.uint8)
             if camera != skip:
@@ -112,11 +118,11 @@ class Body:
         self._pose.publish(to_pose_stamped(position, QUATERNION, stamp, "panda_link0"))
         self._gripper.publish(to_gripper(0.5, stamp))
 
-    def step(self, stamp: int) -> EndEffectorAction:
+    def step(self, stamp: int, *, seed: int | None = None) -> EndEffectorAction:
         """One turn of lockstep: send the observation, again every 0.5 s, until its action comes."""
         deadline = time.monotonic() + 20
         while True:
-            self.observe(stamp)
+            self.observe(stamp, seed=seed)
             again = time.monotonic() + 0.5
             while time.monotonic() < again:
                 for action in reversed(self.actions):

@@ -4,24 +4,26 @@ signals.
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import tiny_bundle
 from body import PERIOD, Body, PolicyProcess
-from inspire_msgs.msg import CommanderStatus
+from inspire_msgs.msg import CommanderStatus, DirectionAnswer, DirectionAnswers, EndEffectorAction
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from sensor_msgs.msg import Image
 
 from inspire_policy.ros.domains import free_domain_id
 from inspire_policy.ros.messages import stamp_ns, to_rgb_image
-from inspire_policy.ros.qos import IMAGE
+from inspire_policy.ros.qos import COMMAND, IMAGE
 
 INSTRUCTION = tiny_bundle.INSTRUCTION
 
@@ -95,6 +97,47 @@ def test_lockstep_gives_exactly_one_action_per_observation_and_stops_when_told(b
     assert len(body.actions) == count
     code, output = policy.finish(signal.SIGINT)
     assert code == 0 and "Traceback" not in output, output
+
+
+def test_an_operators_answer_is_acted_on_until_it_is_cleared(body, launch):
+    override = body.node.create_publisher(DirectionAnswers, "inspire/override", COMMAND)
+    launch(horizon=1)
+    body.wait_state(CommanderStatus.READY)
+    body.wait(override.get_subscription_count, "listener on inspire/override")
+    body.say(INSTRUCTION)
+    body.wait_state(CommanderStatus.ACTING)
+    stamps = itertools.count(10**12, PERIOD)
+
+    def answered(wanted: Callable[[DirectionAnswer], bool]) -> EndEffectorAction:
+        """Step until the answer about the milk is as wanted; the observation is always the same."""
+        for _ in range(40):
+            action = body.step(next(stamps), seed=5)
+            milk = next((a.answers[0] for a in body.answers if a.header.stamp == action.observation_stamp), None)
+            if milk is not None and wanted(milk):
+                return action
+        raise AssertionError(f"no such answer: {body.answers[-1]}")
+
+    own = answered(lambda milk: milk.source == DirectionAnswer.MODEL)
+    word = body.answers[-1].answers[0].word
+    other = next(w for w in body.answers[-1].words if w not in (word, "grasped"))
+    override.publish(DirectionAnswers(answers=[DirectionAnswer(object="spoon", word=other)]))
+    override.publish(DirectionAnswers(answers=[DirectionAnswer(object="milk", word="sideways")]))
+    for _ in range(3):
+        assert body.step(next(stamps), seed=5).translation_lead == own.translation_lead, (
+            "wrong ones change nothing"
+        )
+    override.publish(DirectionAnswers(answers=[DirectionAnswer(object="milk", word=other)]))
+    forced = answered(lambda milk: milk.source == DirectionAnswer.OVERRIDE and milk.word == other)
+    assert forced.translation_lead != own.translation_lead
+    override.publish(DirectionAnswers())
+    assert answered(lambda milk: milk.source == DirectionAnswer.MODEL).translation_lead == own.translation_lead
+    override.publish(DirectionAnswers(answers=[DirectionAnswer(object="milk", word=other)]))
+    answered(lambda milk: milk.source == DirectionAnswer.OVERRIDE)
+    body.say("")
+    body.wait_state(CommanderStatus.READY)
+    body.say(INSTRUCTION)
+    body.wait_state(CommanderStatus.ACTING)
+    answered(lambda milk: milk.source == DirectionAnswer.MODEL and milk.word == word)
 
 
 def test_inactive_node_refuses_and_the_lifecycle_works(body, launch):

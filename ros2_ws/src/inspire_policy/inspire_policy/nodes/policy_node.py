@@ -112,6 +112,7 @@ class PolicyNode(LifecycleNode):
         self._latest: tuple[PolicyObservation, float] | None = None
         self._since = time.monotonic()
         self._told: tuple[str, tuple[str, ...]] = ("", ())
+        self._forced: dict[str, str] = {}
         self._commander = Commander(
             self,
             COMMANDER_ID,
@@ -124,6 +125,7 @@ class PolicyNode(LifecycleNode):
         self._answers = self.create_publisher(DirectionAnswers, "inspire/answers", LATCHED)
         self._chunks = self.create_publisher(ActionChunk, "inspire/action_chunk", COMMAND)
         self._overlays = self.create_publisher(Image, "inspire/overlay", IMAGE)
+        self.create_subscription(DirectionAnswers, "inspire/override", self._on_override, COMMAND)
         self.create_timer(0.1, self._watch, clock=Clock(clock_type=ClockType.STEADY_TIME))
         cv2.setNumThreads(1)  # the images are small: a thread pool beside a simulator costs more than it gains
 
@@ -211,9 +213,25 @@ class PolicyNode(LifecycleNode):
         if self._brain is None:
             raise ValueError("instruction: expected a configured policy, found none; configure and activate it")
         self._told = self._brain.objects_of(text, ask=self._ask)
+        self._forced = {}
 
     def _stop(self) -> None:
         self._execution.reset()
+
+    def _on_override(self, message: DirectionAnswers) -> None:
+        """An operator's answers, acted on from the next inference until replaced, cleared by an empty message, or the
+        end of the instruction.
+        """
+        if self._brain is None or not self._commander.acting:
+            self.get_logger().warning("override: expected a running instruction, found none; give one first")
+            return
+        try:
+            self._forced = self._brain.overrides([(a.object, a.word) for a in message.answers], self._told[1])
+        except ValueError as error:
+            self.get_logger().warning(f"{error}; the answers stay as they are")
+        else:
+            told = ", ".join(f"{name}: {word}" for name, word in self._forced.items())
+            self.get_logger().info(f"override: {told or 'cleared'}")
 
     def _begin(self) -> None:
         self._since = time.monotonic()
@@ -277,7 +295,7 @@ class PolicyNode(LifecycleNode):
                 self._commander.repeat()
             return
         if decision.ticket is not None:
-            self._thread.submit((decision.ticket, Job(observation, *self._told), arrived))
+            self._thread.submit((decision.ticket, Job(observation, *self._told, self._forced), arrived))
         if decision.step is not None:
             self._act(decision.step)
 
@@ -324,7 +342,10 @@ class PolicyNode(LifecycleNode):
         manifest = self._brain.bundle.manifest
         words = manifest.words.vocabulary
         stamp = job.observation.stamp
-        self._answers.publish(to_answers(tick.answers, words, instruction=job.instruction, stamp=stamp))
+        overridden = [answer.object for answer in tick.answers if answer.forced]
+        self._answers.publish(
+            to_answers(tick.answers, words, instruction=job.instruction, stamp=stamp, overridden=overridden)
+        )
         chunk = ActionChunk(chunk_id=self._execution.chunk_id, control_rate_hz=manifest.contract.control_rate_hz)
         chunk.header.stamp = to_stamp(stamp)
         chunk.header.frame_id = manifest.contract.frame

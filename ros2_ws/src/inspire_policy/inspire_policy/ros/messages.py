@@ -7,7 +7,7 @@ is for the receiver to judge.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -172,8 +172,12 @@ def to_answers(
     instruction: str,
     stamp: int,
     source: int = DirectionAnswer.MODEL,
+    overridden: Collection[str] = (),
 ) -> DirectionAnswers:
-    """The answers to one instruction, in order of mention, from the observation at `stamp` nanoseconds."""
+    """The answers to one instruction, in order of mention, from the observation at `stamp` nanoseconds.
+
+    `overridden`: objects whose answer an operator gave.
+    """
     message = DirectionAnswers(instruction=instruction, words=list(words.words))
     message.header.stamp = to_stamp(stamp)
     message.header.frame_id = words.frame
@@ -183,7 +187,7 @@ def to_answers(
             word=answer.word,
             axis=int(answer.axis),
             probabilities=[float(p) for p in answer.probabilities],
-            source=source,
+            source=DirectionAnswer.OVERRIDE if answer.object in overridden else source,
         )
         for answer in answers
     ]

@@ -2,9 +2,10 @@
 them, forced to the truth, forced to a wrong direction, or dropped.
 
 Beside the success of each, every inference before the grasp of the `own` episodes is repeated with the target's answer
-forced, once to the truth and once to a clearly wrong direction: does the largest component of the first executed lead
-point where the forced word says? The true word names the largest component of the way to the object, the expert's
-lead need not (it goes around), so only the wrong words tell whether the answer leads.
+forced, once to the truth and once to a clearly wrong direction. Two questions about the first executed lead: does it
+go that way at all (a component of at least NOTABLE of its length), and does it follow (its largest component is the
+word's)? The true word names the largest component of the way to the object and the expert's lead need not, as it goes
+above the object first; a wrong word has nothing else to point at.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from inspire_sim.worlds.registry import make_world
 from inspire_training.data.answers import CLEARLY_WRONG
 from inspire_training.settings import ProbeSettings
 
+NOTABLE = 0.5  # within 60 degrees of the word's axis
 CONDITIONS = ("own", "true", "wrong", "dropped")
 
 
@@ -57,20 +59,24 @@ def summary(episodes: Iterable[Mapping[str, Any]], settings: ProbeSettings) -> d
     episodes = sorted(episodes, key=lambda e: (CONDITIONS.index(e["condition"]), e["seed"]))
     success = {c: _rate([e["success"] for e in episodes if e["condition"] == c]) for c in CONDITIONS}
     forced = [f for e in episodes for f in e["forced"]]
-    follows = {kind: _rate([f["followed"] for f in forced if f["kind"] == kind]) for kind in ("true", "wrong")}
+    follows, goes = (
+        {kind: _rate([f[name] for f in forced if f["kind"] == kind]) for kind in ("true", "wrong")}
+        for name in ("followed", "went")
+    )
     words: dict[str, Any] = {}
     for word in REP103.words:
         outcomes = [f["followed"] for f in forced if f["kind"] == "wrong" and f["word"] == word]
         if outcomes:
             words[word] = _rate(outcomes)
     told = {"bundle": settings.bundle, "world": settings.world, "split": settings.split, "first_seed": settings.seed}
-    return {"schema_version": 1, **told, "success": success, "follows": follows, "wrong_words": words,
+    return {"schema_version": 1, **told, "success": success, "follows": follows, "goes": goes, "wrong_words": words,
             "episodes": episodes}  # fmt: skip
 
 
 def table(content: Mapping[str, Any]) -> str:
     """The summary for people."""
     rows = [(f"success, answers {name}", rate) for name, rate in content["success"].items()]
+    rows += [(f"lead goes a {kind} word's way", rate) for kind, rate in content["goes"].items()]
     rows += [(f"lead follows a {kind} word", rate) for kind, rate in content["follows"].items()]
     rows += [(f"  wrong word {word}", rate) for word, rate in content["wrong_words"].items()]
     return "\n".join(
@@ -150,7 +156,8 @@ def _follow(
         if word and target.name in asked:
             lead = _tick(brain, observation, text, asked, {target.name: word}).leads[0]
             followed = direction_axis(lead.translation, False) == REP103.axis_of[word]
-            results.append({"kind": kind, "word": word, "followed": bool(followed)})
+            along = REP103.unit(word) @ lead.translation / max(1e-9, float(np.linalg.norm(lead.translation)))
+            results.append({"kind": kind, "word": word, "followed": bool(followed), "went": bool(along >= NOTABLE)})
     return results
 
 

@@ -34,8 +34,8 @@ def test_the_summary_counts_success_per_condition_and_followed_words():
             "seed": seed,
             "success": condition != "wrong" or seed == 1,
             "forced": [
-                {"kind": "wrong", "word": "left", "followed": seed < 3},
-                {"kind": "true", "word": "down", "followed": True},
+                {"kind": "wrong", "word": "left", "followed": seed < 3, "went": True},
+                {"kind": "true", "word": "down", "followed": True, "went": seed < 2},
             ]
             if condition == "own"
             else [],
@@ -50,6 +50,7 @@ def test_the_summary_counts_success_per_condition_and_followed_words():
     assert content["follows"]["wrong"]["count"] == 3 and content["follows"]["wrong"]["of"] == 4
     low, high = content["follows"]["wrong"]["wilson95"]
     assert low < 0.75 < high
+    assert content["goes"]["true"]["count"] == 2 and content["goes"]["wrong"]["count"] == 4
     assert set(content["wrong_words"]) == {"left"}
     assert [e["condition"] for e in content["episodes"]][:4] == ["own"] * 4
     assert "wrong word left" in table(content)

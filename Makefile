@@ -16,7 +16,7 @@ option = $(if $(filter command environment,$(origin $(1))),--$(2) "$$$(1)")
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two pip processes in one environment disturb each other
-.PHONY: help setup setup-training setup-libero setup-development demo bench bench-rendering train test lint format clean clean-venv
+.PHONY: help setup setup-training setup-libero setup-development demo bench faults bench-rendering train test lint format clean clean-venv
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ bench: setup ## time of a tick and of ROS, memory, against the limits: BUNDLE TI
 
 bench-rendering: setup $(if $(filter libero%,$(WORLD)),setup-libero) ## time of an image, as robosuite draws it and as the worlds here do: WORLD
 	@$(PYTHON_IN_VENV) -m inspire_sim.render_benchmark $(if $(filter command environment,$(origin WORLD)),"$$WORLD")
+
+faults: setup ## the fault matrix on the gate's core: each kind of fault 1000 times; fails on any violation
+	@$(PYTHON_IN_VENV) -m inspire_arm.faults
 
 train: setup-training ## demonstrations, codec, training, DAgger and export of the tabletop policy
 	@scripts/in_ros.sh .venv/bin/inspire recipe tabletop

@@ -1,6 +1,11 @@
-"""Why an action is refused: content, sender, age. Each check yields (name, expected and found) or None."""
+"""Why an action is refused (content, sender, age) and why a measured pose is (content, age, plausibility).
+
+Each check yields (name, expected and found) or None.
+"""
 
 from __future__ import annotations
+
+import math
 
 from inspire_arm import reasons
 from inspire_arm.envelope import Envelope
@@ -8,6 +13,9 @@ from inspire_arm.motion import Action, Pose
 from inspire_policy.action import ActionContract
 
 Refusal = tuple[str, str]
+MAX_REACH = 100.0  # m, no arm is longer; numbers beyond would overflow somewhere
+JUMP_DISTANCE = 0.02  # m, noise between two poses
+JUMP_ANGLE = 0.1  # rad
 
 
 def content(action: Action, contract: ActionContract) -> Refusal | None:
@@ -44,6 +52,11 @@ def observation_age(action: Action, envelope: Envelope, *, now: int) -> Refusal 
             reasons.STALE_OBSERVATION,
             f"expected an observation at most {envelope.max_observation_age:g} s old, found {age:.3f} s",
         )
+    if age < -envelope.max_action_age:
+        return (
+            reasons.FUTURE_OBSERVATION,
+            f"expected an observation at most {envelope.max_action_age:g} s ahead, found {-age:.3f} s",
+        )
     return None
 
 
@@ -73,6 +86,38 @@ def pose_age(pose: Pose | None, envelope: Envelope, *, now: int) -> Refusal | No
     return None
 
 
+def pose_silence(heard: int | None, envelope: Envelope, *, steady: int) -> Refusal | None:
+    """Whether a newer pose was heard lately: `heard` and `steady` are nanoseconds of the steady clock."""
+    silence = math.inf if heard is None else (steady - heard) * 1e-9
+    if silence > envelope.max_pose_silence:
+        return (
+            reasons.POSE_SILENCE,
+            f"expected a newer measured pose every {envelope.max_pose_silence:g} s, found none for {silence:.3f} s",
+        )
+    return None
+
+
+def pose_jump(pose: Pose, before: Pose, envelope: Envelope) -> Refusal | None:
+    """Whether the arm can have come from one measured pose to a later one; noise is allowed for."""
+    seconds = max((pose.stamp - before.stamp) * 1e-9, 0.0)
+    distance = math.dist(pose.position.tolist(), before.position.tolist())
+    if distance > envelope.max_measured_speed * seconds + JUMP_DISTANCE:
+        return (
+            reasons.IMPLAUSIBLE_POSE,
+            f"expected a tool no faster than {envelope.max_measured_speed:g} m/s, found {distance:.3f} m "
+            f"in {seconds:.3f} s",
+        )
+    cosine = min(abs(float(pose.quaternion @ before.quaternion)), 1.0)
+    angle = 2.0 * math.acos(cosine)
+    if angle > envelope.max_measured_turn * seconds + JUMP_ANGLE:
+        return (
+            reasons.IMPLAUSIBLE_POSE,
+            f"expected a tool no faster than {envelope.max_measured_turn:g} rad/s, found {angle:.3f} rad "
+            f"in {seconds:.3f} s",
+        )
+    return None
+
+
 def pose_fault(pose: Pose, contract: ActionContract) -> Refusal | None:
     """Whether a measured pose can be worked with at all."""
     if pose.frame != contract.frame:
@@ -81,4 +126,6 @@ def pose_fault(pose: Pose, contract: ActionContract) -> Refusal | None:
         return reasons.NON_FINITE_POSE, f"expected finite numbers, found {pose.position} {pose.quaternion}"
     if not pose.unit:
         return reasons.INVALID_ORIENTATION, f"expected a unit quaternion, found {pose.quaternion}"
+    if max(map(abs, pose.position.tolist())) > MAX_REACH:
+        return reasons.IMPLAUSIBLE_POSE, f"expected a tool within {MAX_REACH:g} m, found {pose.position}"
     return None

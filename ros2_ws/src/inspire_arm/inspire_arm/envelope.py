@@ -1,18 +1,22 @@
 """The envelope: the box, speeds and changes of speed that no command leaves, whatever comes in.
 
 The twist that counts is v = lead_gain x lead. Limits apply in this order, each by scaling or moving no more than it
-must: speed, change of speed, workspace box. The box comes last and wins: braking at its faces may be harder than the
-limit on the change. A lead that breaks no limit passes through bit for bit; clamps are listed by name, never silent.
+must: speed, change of speed, workspace box, keep-out boxes. The boxes come last and win: braking at their faces may be
+harder than the limit on the change. A lead that breaks no limit passes through bit for bit; clamps are listed by name,
+never silent.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from inspire_arm.reasons import GRIPPER_RANGE, OUTSIDE_WORKSPACE, TOO_FAST, TOO_SUDDEN
+from inspire_arm.keepout import Box, keep_out
+from inspire_arm.motion import Twist
+from inspire_arm.reasons import GRIPPER_RANGE, KEEP_OUT, OUTSIDE_WORKSPACE, TOO_FAST, TOO_SUDDEN
 from inspire_policy.action import ActionContract, Lead
 
 
@@ -23,6 +27,7 @@ class Envelope:
     Attributes:
         workspace_low, workspace_high: corners of the box in the base frame, m, that the target of the tool stays in;
             from outside it may only come closer.
+        keep_out: boxes that the way to the target never enters; from inside it only gets less deep.
         max_linear_speed: m/s. max_angular_speed: rad/s. Norms of v.
         max_linear_change: m/s^2. max_angular_change: rad/s^2. Norms of the change of v per second.
         max_hold_distance: m; a hold keeps the last target when it is this close to the measured position.
@@ -30,6 +35,9 @@ class Envelope:
         max_observation_age: s, age of the observation that an action was computed from: chunk length / rate + latency
             budget.
         max_pose_age: s, age of the measured pose, on ROS time.
+        max_pose_silence: s on the steady clock without a newer measured pose.
+        max_measured_speed: m/s. max_measured_turn: rad/s. Between two measured poses; more is a fault of the driver.
+        max_clock_jump: s that ROS time may get ahead of the steady clock.
     """
 
     workspace_low: tuple[float, ...] = (0.20, -0.45, 0.01)
@@ -42,6 +50,11 @@ class Envelope:
     max_action_age: float = 0.1
     max_observation_age: float = 0.5
     max_pose_age: float = 0.15
+    max_pose_silence: float = 0.075
+    max_measured_speed: float = 2.0
+    max_measured_turn: float = 10.0
+    max_clock_jump: float = 0.2
+    keep_out: tuple[Box, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("workspace_low", "workspace_high"):
@@ -56,7 +69,7 @@ class Envelope:
             )
         for name in self.__dataclass_fields__:
             value = getattr(self, name)
-            if not name.startswith("workspace") and not (math.isfinite(value) and value > 0):
+            if not name.startswith(("workspace", "keep_out")) and not (math.isfinite(value) and value > 0):
                 raise ValueError(f"envelope: expected {name} > 0, found {value}")
 
 
@@ -71,20 +84,11 @@ SIM = Envelope(
     max_linear_change=40.0,
     max_angular_change=400.0,
     max_hold_distance=0.1,
+    # A reset puts the arm elsewhere, and a busy machine is late.
+    max_pose_silence=0.15,
+    max_measured_speed=100.0,
+    max_measured_turn=1000.0,
 )
-
-
-@dataclass(frozen=True)
-class Twist:
-    """A commanded velocity of the tool frame in the base frame: linear (3,) m/s, angular (3,) rad/s."""
-
-    linear: np.ndarray
-    angular: np.ndarray
-
-    @classmethod
-    def zero(cls) -> Twist:
-        """Standing still."""
-        return cls(np.zeros(3), np.zeros(3))
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,13 @@ def limit(
         )
         target = np.clip(target, low, high)
         translation = target - position
+    if envelope.keep_out:
+        kept, box = keep_out(position, target, envelope.keep_out)
+        if box is not None:
+            around = f"expected a way round {_text(box.low)} to {_text(box.high)} m"
+            clamps.append((KEEP_OUT, f"{around}, found one to {_text(target)}"))
+            target = kept
+            translation = target - position
     opening = min(max(lead.opening, 0.0), 1.0)
     if opening != lead.opening:
         clamps.append((GRIPPER_RANGE, f"expected an opening from 0 to 1, found {lead.opening:g}"))
@@ -153,5 +164,5 @@ def limit(
     return Limited(lead, target, Twist(gain * lead.translation, gain * lead.rotation), tuple(clamps))
 
 
-def _text(vector: np.ndarray) -> str:
+def _text(vector: Iterable[float]) -> str:
     return "(" + ", ".join(f"{value:.3f}" for value in vector) + ")"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -10,6 +11,19 @@ from inspire_policy.action import Lead
 
 NANOSECONDS = 1_000_000_000
 UNIT_TOLERANCE = 1e-3  # largest | |q| - 1 | of an orientation
+
+
+@dataclass(frozen=True, eq=False)
+class Twist:
+    """A commanded velocity of the tool frame in the base frame: linear (3,) m/s, angular (3,) rad/s."""
+
+    linear: np.ndarray
+    angular: np.ndarray
+
+    @classmethod
+    def zero(cls) -> Twist:
+        """Standing still."""
+        return cls(np.zeros(3), np.zeros(3))
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,12 +38,12 @@ class Pose:
     @property
     def finite(self) -> bool:
         """Whether every number is finite."""
-        return bool(np.isfinite(self.position).all() and np.isfinite(self.quaternion).all())
+        return all(map(math.isfinite, (*self.position.tolist(), *self.quaternion.tolist())))
 
     @property
     def unit(self) -> bool:
         """Whether the quaternion is a rotation."""
-        return abs(float(np.linalg.norm(self.quaternion)) - 1.0) <= UNIT_TOLERANCE
+        return abs(math.hypot(*self.quaternion.tolist()) - 1.0) <= UNIT_TOLERANCE
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,10 +69,11 @@ class Action:
 class Command:
     """What the arm is told: target pose in the base frame and gripper opening (0 closed .. 1 open), valid at `stamp`.
 
-    An opening of None leaves the gripper alone.
+    An opening of None leaves the gripper alone. `twist` is the same motion as a velocity, zero in a hold.
     """
 
     stamp: int
     position: np.ndarray
     quaternion: np.ndarray
     opening: float | None
+    twist: Twist = field(default_factory=Twist.zero)

@@ -12,10 +12,14 @@ import rclpy
 from geometry_msgs.msg import PoseStamped
 from inspire_msgs.msg import EndEffectorAction, GateStatus
 from inspire_msgs.srv import AcquireLease
+from rcl_interfaces.msg import ParameterType
+from rcl_interfaces.srv import DescribeParameters, ListParameters, SetParameters
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 from inspire_policy.action import ActionContract, Lead
@@ -87,9 +91,12 @@ class Stand:
         return self.call(self.lease, AcquireLease.Request(commander_id=commander, release=release))
 
     def trigger(self, name: str) -> Trigger.Response:
-        client = self.node.create_client(Trigger, name)
+        return self.call(self.client(Trigger, name), Trigger.Request())
+
+    def client(self, kind, name: str):
+        client = self.node.create_client(kind, name)
         assert client.wait_for_service(timeout_sec=60.0)
-        return self.call(client, Trigger.Request())
+        return client
 
     def call(self, client, request):
         future = client.call_async(request)
@@ -227,15 +234,66 @@ def test_a_pose_that_is_not_finite_is_a_fault_and_the_arm_holds(stand):
     assert gate.targets[1].pose == gate.targets[0].pose
 
 
-def test_motion_is_disabled_until_enabled(stand):
-    gate = stand()
-    refused = gate.acquire("policy")
-    assert not refused.granted and "enable_motion:=true" in refused.message
-    now = gate.now()
-    gate.pose(now)
-    gate.act(now)
-    gate.wait(lambda: gate.counts().get("motion_disabled", 0) == 1)
+def test_motion_is_shown_and_not_sent_until_enabled(stand):
+    gate = stand("mode:=lockstep")
+    shown: list[PoseStamped] = []
+    gate.node.create_subscription(PoseStamped, "arm/dry_run/target_pose", shown.append, EVERYTHING)
+    gate.wait(lambda: gate.node.count_publishers("arm/dry_run/target_pose") == 1)
+    assert gate.acquire("policy").granted
+    t = 100_000 * MS
+
+    def ask() -> bool:  # until the subscription is matched the answer is lost, and asked for again
+        gate.pose(t)
+        gate.act(t)
+        return bool(shown)
+
+    gate.wait(ask)
+    assert gate.targets == [] and shown[0].pose.position.x == pytest.approx(0.51)
+    gate.wait(lambda: gate.counts().get("motion_disabled", 0) >= 1)
+
+    client = gate.client(SetParameters, "arm_gate/set_parameters")
+    request = SetParameters.Request(parameters=[Parameter("enable_motion", value=True).to_parameter_msg()])
+    assert gate.call(client, request).results[0].successful
+    gate.wait(lambda: gate.statuses[-1].commander_id == "")
+    assert gate.targets == [] and gate.acquire("policy").granted
+    gate.pose(t + 50 * MS)
+    gate.act(t + 50 * MS)
+    gate.wait(lambda: len(gate.targets) == 1)
+
+
+def test_a_robot_moves_only_while_the_deadman_is_held(stand):
+    patient = ("max_action_age:=10.0", "max_observation_age:=10.0", "max_pose_age:=10.0", "max_pose_silence:=10.0")
+    gate = stand("enable_motion:=true", "silence_hold:=1.0", "silence_fault:=10.0", "deadman_timeout:=1.0", *patient)
+    switch = gate.node.create_publisher(Bool, "arm/deadman", qos.HEARTBEAT)
+    gate.wait(switch.get_subscription_count)
+    assert gate.acquire("policy").granted
+
+    def drive() -> None:
+        gate.pose(gate.next())
+        gate.act(gate.now(), translation=(0.001, 0.0, 0.0))
+        gate.spin(0.05)
+
+    gate.wait(lambda: drive() or gate.counts().get("no_deadman", 0) >= 1)
     assert gate.targets == []
+    gate.wait(lambda: switch.publish(Bool(data=True)) or drive() or bool(gate.targets))
+    gate.wait(lambda: switch.publish(Bool(data=False)) or gate.statuses[-1].state == GateStatus.HOLDING)
+    gate.wait(lambda: {"deadman_released", "deadman_lost"} & set(gate.counts()))
+
+
+def test_every_parameter_has_a_description_and_every_number_a_range(stand):
+    gate = stand("mode:=lockstep")
+    names = gate.call(gate.client(ListParameters, "arm_gate/list_parameters"), ListParameters.Request()).result.names
+    ours = [name for name in names if not name.startswith(("qos_overrides", "start_type_description", "use_sim_time"))]
+    assert {"keep_out", "deadman_required", "on_violation", "enable_motion", "workspace_low"} <= set(ours)
+    described = gate.call(
+        gate.client(DescribeParameters, "arm_gate/describe_parameters"), DescribeParameters.Request(names=ours)
+    ).descriptors
+    for each in described:
+        assert len(each.description) > 10, each.name
+        if each.type in (ParameterType.PARAMETER_DOUBLE, ParameterType.PARAMETER_INTEGER):
+            assert each.floating_point_range or each.integer_range, each.name
+        if each.type == ParameterType.PARAMETER_DOUBLE_ARRAY:
+            assert "from -10 to 10" in each.additional_constraints, each.name
 
 
 @pytest.mark.parametrize(
@@ -245,6 +303,7 @@ def test_motion_is_disabled_until_enabled(stand):
         ("max_linear_speed:=9.0", "parameter max_linear_speed: expected a decimal number"),
         ("workspace_low:=[2.0, 0.0, 0.0]", "expected workspace_low below workspace_high"),
         ("silence_hold:=0.6", "expected 0 < hold_after < fault_after"),
+        ("keep_out:=[0.1, 0.2, 0.3]", "expected six numbers (m) for each box"),
     ],
 )
 def test_a_wrong_parameter_is_a_sentence_and_exit_code_2(parameter, message):

@@ -1,7 +1,7 @@
 """The arm gate on the graph: feeds the pure gate with messages and publishes the commands that it returns.
 
 In lockstep no clock or timer is in the path. In realtime a steady-clock loop of 100 Hz watches for silence and says
-holds.
+holds. With motion disabled what would be commanded is published under `arm/dry_run`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from geometry_msgs.msg import PoseStamped
 from inspire_msgs.msg import EndEffectorAction, GateStatus, StopReason
 from inspire_msgs.srv import AcquireLease
 from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.publisher import Publisher
 from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 from inspire_arm.gate import Gate, Snapshot
@@ -43,15 +46,22 @@ class ArmGate(Node):
             lockstep=parameters.lockstep,
             motion_enabled=parameters.motion_enabled,
             watchdog=parameters.watchdog,
+            deadman=parameters.deadman,
+            gripper=parameters.gripper,
+            stop_on_violation=parameters.stop_on_violation,
+            lease_timeout=parameters.lease_timeout,
         )
         self._pose_stamp = 0
         self._told: tuple[object, ...] = ()
         self._target = self.create_publisher(PoseStamped, "arm/target_pose", qos.COMMAND)
         self._gripper = self.create_publisher(JointState, "arm/gripper_target", qos.COMMAND)
+        self._dry_target = self.create_publisher(PoseStamped, "arm/dry_run/target_pose", qos.COMMAND)
+        self._dry_gripper = self.create_publisher(JointState, "arm/dry_run/gripper_target", qos.COMMAND)
         self._status = self.create_publisher(GateStatus, "arm/status", qos.LATCHED)
         self.create_subscription(PoseStamped, "arm/state_pose", self._on_pose, qos.STATE)
         self.create_subscription(JointState, "arm/gripper_state", self._on_gripper, qos.STATE)
         self._actions = self.create_subscription(EndEffectorAction, "inspire/action", self._on_action, qos.COMMAND)
+        self.create_subscription(Bool, "arm/deadman", self._on_deadman, qos.HEARTBEAT)
         self.create_service(AcquireLease, "arm/acquire", self._on_acquire)
         self.create_service(Trigger, "arm/stop", self._on_stop_service)
         self.create_service(Trigger, "arm/reset", self._on_reset)
@@ -60,7 +70,10 @@ class ArmGate(Node):
         self.create_timer(GRAPH_PERIOD, self._count_publishers, clock=steady)
         if not self._lockstep:
             self.create_timer(LOOP_PERIOD, self._on_tick, clock=steady)
+        self.add_post_set_parameters_callback(self._on_parameters)
         self._publish_status()
+        if not parameters.motion_enabled:
+            self.get_logger().warning("motion is disabled: commands go to arm/dry_run until enable_motion is true")
 
     def on_stop(self) -> None:
         """The last message is the hold command."""
@@ -97,6 +110,16 @@ class ArmGate(Node):
         )
         self._publish(self._gate.on_action(action, now=self._now(), steady=time.monotonic_ns()))
 
+    def _on_deadman(self, message: Bool) -> None:
+        self._publish(self._gate.on_deadman(message.data, now=self._now(), steady=time.monotonic_ns()))
+
+    def _on_parameters(self, parameters: list[Parameter]) -> None:
+        for parameter in parameters:
+            if parameter.name == "enable_motion":
+                self._publish(self._gate.enable_motion(parameter.value, now=self._now()))
+                self.get_logger().warning(f"motion is {'enabled' if parameter.value else 'disabled'}")
+                self._publish_status()
+
     def _on_tick(self) -> None:
         self._publish(self._gate.tick(now=self._now(), steady=time.monotonic_ns()))
 
@@ -109,7 +132,7 @@ class ArmGate(Node):
             response.granted, response.message, hold = self._gate.release(request.commander_id, now=self._now())
             self._publish(hold)
         else:
-            response.granted, response.message = self._gate.acquire(request.commander_id)
+            response.granted, response.message = self._gate.acquire(request.commander_id, steady=time.monotonic_ns())
         response.holder = self._gate.snapshot.holder
         self._publish_status()
         return response
@@ -128,13 +151,17 @@ class ArmGate(Node):
     def _publish(self, command: Command | None) -> None:
         """Publish a command, and the status where it changed."""
         if command is not None:
-            self._target.publish(
-                messages.to_pose_stamped(command.position, command.quaternion, command.stamp, self._frame)
-            )
-            if command.opening is not None:
-                self._gripper.publish(messages.to_gripper(command.opening, command.stamp))
+            self._say(command, self._target, self._gripper)
+        withheld = self._gate.take_withheld()
+        if withheld is not None:
+            self._say(withheld, self._dry_target, self._dry_gripper)
         if _notable(self._gate.snapshot) != self._told:
             self._publish_status()
+
+    def _say(self, command: Command, target: Publisher, gripper: Publisher) -> None:
+        target.publish(messages.to_pose_stamped(command.position, command.quaternion, command.stamp, self._frame))
+        if command.opening is not None:
+            gripper.publish(messages.to_gripper(command.opening, command.stamp))
 
     def _publish_status(self) -> None:
         snapshot = self._gate.snapshot

@@ -3,6 +3,7 @@
 IMAGE: best effort, the newest only; compatible with reliable and best-effort peers.
 COMMAND, STATE: reliable, volatile, depth 1: what a late joiner missed is out of date.
 LATCHED: reliable, transient local, depth 1: status that a late joiner must see.
+HEARTBEAT: best effort, the newest only: what must come again and again (the deadman switch) is not sent twice.
 INSTRUCTION: reliable, VOLATILE, depth 1: a bare `ros2 topic pub` is heard and nothing is replayed to a restarted node.
 """
 
@@ -19,4 +20,5 @@ IMAGE = _newest(ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE)
 COMMAND = _newest(ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
 STATE = _newest(ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
 LATCHED = _newest(ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL)
+HEARTBEAT = _newest(ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE)
 INSTRUCTION = _newest(ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)

@@ -34,7 +34,8 @@ class Plan:
     Attributes:
         world, tasks: where to learn what; every task of the world when empty.
         demos, glances, dagger: episodes. minutes: of cloning, mending and the last training, on one CPU core.
-        counterfactual: see `TrainSettings`, in the last training.
+        counterfactual, balance: see `TrainSettings`; a policy that has learned to ignore its answers unlearns it
+            slowly, so every training has them.
     """
 
     world: str
@@ -43,7 +44,8 @@ class Plan:
     glances: int = 800
     dagger: tuple[int, int] = (80, 60)
     minutes: tuple[float, float, float] = (25, 20, 45)
-    counterfactual: float = 0.0
+    counterfactual: float = 0.25
+    balance: float = 0.5
 
 
 PLANS: dict[str, Plan] = {
@@ -143,7 +145,8 @@ def stages(s: RecipeSettings) -> list[Stage]:
                     batch=32,
                     rate=rate,
                     schedule="cosine" if last else "constant",
-                    counterfactual=plan.counterfactual if last and s.questions == "inspire" else 0.0,
+                    counterfactual=plan.counterfactual if s.questions == "inspire" else 0.0,
+                    balance=plan.balance,
                     questions=s.questions,
                     threads=s.threads,
                     seed=s.seed,

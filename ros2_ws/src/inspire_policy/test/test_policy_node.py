@@ -123,9 +123,7 @@ def test_an_operators_answer_is_acted_on_until_it_is_cleared(body, launch):
     override.publish(DirectionAnswers(answers=[DirectionAnswer(object="spoon", word=other)]))
     override.publish(DirectionAnswers(answers=[DirectionAnswer(object="milk", word="sideways")]))
     for _ in range(3):
-        assert body.step(next(stamps), seed=5).translation_lead == own.translation_lead, (
-            "wrong ones change nothing"
-        )
+        assert body.step(next(stamps), seed=5).translation_lead == own.translation_lead, "wrong ones change nothing"
     override.publish(DirectionAnswers(answers=[DirectionAnswer(object="milk", word=other)]))
     forced = answered(lambda milk: milk.source == DirectionAnswer.OVERRIDE and milk.word == other)
     assert forced.translation_lead != own.translation_lead

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from inspire_arm.envelope import ROBOT, SIM
@@ -38,17 +38,22 @@ mostly = st.sampled_from
 @st.composite
 def inputs(draw):
     """One input: the time since the one before, ROS time's jump, its kind, and what it says relative to its time."""
-    kind = draw(mostly(["pose"] * 5 + ["action"] * 8 + ["tick"] * 3 + ["deadman"] * 2 + ["other"]))
+    kind = draw(mostly(["go"] * 12 + ["pose"] * 3 + ["action"] * 4 + ["tick"] * 2 + ["deadman", "recover", "other"]))
     gap = draw(mostly([5, 10, 10, 10, 20, 20, 20, 20, 30, 30, 80, 550])) * MS
     jump = draw(mostly([0] * 40 + [300 * MS, -300 * MS, 10**15, -(10**15)]))
+    if kind == "go":  # what a healthy stack says in one period, except that the lead may be anything finite
+        far = draw(mostly([1.0, 1.0, 3.0, 1e3, 1e300]))
+        return gap, 0, kind, (tuple(far * draw(near) for _ in range(6)), draw(st.floats(0, 1)))
+    if kind == "recover":
+        return gap, 0, kind, None
     if kind == "pose":
-        step = tuple(draw(mostly([0.0, 0.0, 0.01, -0.02, 0.02])) for _ in range(3))
+        step = tuple(draw(mostly([0.0, 0.0, 0.01, -0.01, 0.01])) for _ in range(3))
         wrong = draw(mostly([None] * 20 + ["nan", "unit", "frame", "far", "huge"]))
         return gap, jump, kind, (step, draw(mostly([0] * 9 + [60, -60, 400, -400])), wrong)
     if kind == "action":
         lead = tuple(draw(number) for _ in range(6)) if draw(mostly([0, 0, 1])) else tuple(draw(near) for _ in range(6))
         opening = draw(st.one_of(st.floats(0, 1), st.sampled_from([1.5, -1.0, *BAD])))
-        stamps = draw(mostly([0] * 9 + [20, -20, 200, -200])), draw(mostly([30] * 9 + [700, -700]))
+        stamps = draw(mostly([0] * 9 + [20, -20, 120, -120, 300])), draw(mostly([30] * 9 + [700, -700]))
         frames = draw(
             mostly([("panda_link0", "panda_grip_site")] * 15 + [("world", "panda_grip_site"), ("panda_link0", "")])
         )
@@ -75,6 +80,16 @@ def events(setup, sequence):
             yield Event(quiet, "tick", quiet + ahead)
         at, ahead = at + gap, ahead + jump
         now = at + ahead
+        if what == "recover":
+            yield Event(at, "reset", now)
+            yield Event(at, "enable", now, setup.motion_enabled)
+            yield Event(at, "acquire", now, "policy")
+            continue
+        if what == "go":
+            place = place + np.clip(said[0][:3], -0.005, 0.005)
+            yield Event(at, "deadman", now, True)
+            yield Event(at, "pose", now, Pose(now, "panda_link0", place.copy(), np.array([1.0, 0.0, 0.0, 0.0])))
+            what, said = "action", (*said, (0, 30), ("panda_link0", "panda_grip_site"), "policy")
         if what == "pose":
             step, late, wrong = said
             place = place + step
@@ -111,7 +126,7 @@ def watch(setup, sequence):
 
 
 @pytest.mark.parametrize("setup", SETUPS, ids=range(len(SETUPS)))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(sequence=st.lists(inputs(), min_size=5, max_size=40))
 def test_no_sequence_of_inputs_breaks_a_promise(setup, sequence):
     assert watch(setup, sequence).broken == []
@@ -121,8 +136,8 @@ def test_such_sequences_move_the_arm_and_reach_most_reasons():
     """The property would hold for a gate that never moves; this one does, and meets what can go wrong."""
     seen, motions = set(), 0
 
-    @settings(max_examples=60, deadline=None, derandomize=True, database=None)
-    @given(sequence=st.lists(inputs(), min_size=40, max_size=60))
+    @settings(max_examples=25, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+    @given(sequence=st.lists(inputs(), min_size=20, max_size=40))
     def collect(sequence):
         nonlocal motions
         witness = watch(SETUPS[0], sequence)
@@ -130,5 +145,5 @@ def test_such_sequences_move_the_arm_and_reach_most_reasons():
         seen.update(witness.reasons)
 
     collect()
-    assert motions > 50
+    assert motions > 100
     assert len(seen) > 20, seen

@@ -87,7 +87,9 @@ NUMBERS = (
 )
 RIGHTS = (
     ends("lease_given_back", "and goes on", do.happen("release", COMMANDER), "lease_released", also=("no_lease",)),
-    ends("lease_taken_over", "the first goes on", do.take_over, "lease_released", "wrong_commander"),
+    ends(
+        "lease_taken_over", "the first goes on", do.take_over, "lease_released", "wrong_commander", also=("no_lease",)
+    ),
     Fault("impostor", "another's actions in between", do.impostor, ("wrong_commander",)),
     Fault("no_lease", "nobody ever acquired", do.never("acquire"), ("no_lease",), moves=False),
     Fault(
@@ -107,6 +109,7 @@ RIGHTS = (
         *("stop_and_reset", "the commander never pauses", do.happen("stop", then=("reset", None))),
         *("operator_stop", "no_lease"),
         also=("faulted",),
+        seconds=0.45,
     ),
     Fault("service_storm", "resets, others' leases, each 3 ms", do.storm),
     ends(

@@ -143,7 +143,6 @@ def _record_shard(
                 task=shard.task,
                 split=split,
                 max_steps=max_steps,
-                on_policy=True,
             )
             writer.add(trajectory)
             successes += trajectory.success

@@ -21,11 +21,13 @@ import numpy as np
 
 from inspire_policy.action import osc_from_lead
 from inspire_policy.brain import Brain
+from inspire_policy.bundle import find_bundle, load_bundle
 from inspire_policy.directions import GRASPED_AXIS, REP103, direction_axis
 from inspire_sim.results import UNSEEN_SEEDS, wilson_interval
 from inspire_sim.worlds.base import ObjectState, Observation, Truth, World
 from inspire_sim.worlds.registry import make_world
-from inspire_training.data.answers import CLEARLY_WRONG
+from inspire_training.data.answers import clearly_wrong
+from inspire_training.evaluation.folder import write_file
 from inspire_training.settings import ProbeSettings
 
 NOTABLE = 0.5  # within 60 degrees of the word's axis
@@ -35,7 +37,9 @@ CONDITIONS = ("own", "true", "wrong", "dropped")
 def probe(settings: ProbeSettings) -> dict[str, Any]:
     """Run all episodes, print the table, write `out` and return its content. Raises ValueError, BundleError."""
     s = settings
-    if not Brain.load(s.bundle, body=s.world).bundle.manifest.questions:
+    bundle = load_bundle(find_bundle(s.bundle))
+    bundle.check_body(s.world)
+    if not bundle.manifest.questions:
         raise ValueError(f"bundle: expected one that asks questions, found {s.bundle}, which asks none")
     jobs = [(condition, UNSEEN_SEEDS + s.seed + i) for i in range(s.episodes) for condition in CONDITIONS]
     context = multiprocessing.get_context("spawn")
@@ -49,7 +53,7 @@ def probe(settings: ProbeSettings) -> dict[str, Any]:
                   f"{'success' if result['success'] else 'failed'}, {result['steps']} steps", flush=True)  # fmt: skip
     content = summary(found, settings)
     s.out.parent.mkdir(parents=True, exist_ok=True)
-    s.out.write_text(json.dumps(content, indent=1) + "\n")
+    write_file(s.out, json.dumps(content, indent=1) + "\n")
     print(table(content))
     return content
 
@@ -136,13 +140,9 @@ def _answers(condition: str, truth: Truth, rng: np.random.Generator) -> dict[str
 
 def wrong_word(state: ObjectState, tool: np.ndarray, rng: np.random.Generator) -> str | None:
     """A direction that the object clearly does not lie in, drawn at random; None where every one is a toss-up."""
-    offset = state.position - tool
-    words = [
-        word
-        for word, axis in REP103.axis_of.items()
-        if axis != GRASPED_AXIS and REP103.unit(word) @ offset < np.abs(offset).max() - CLEARLY_WRONG
-    ]
-    return str(rng.choice(words)) if words else None
+    axes = np.array([axis for axis in REP103.axis_of.values() if axis != GRASPED_AXIS])
+    wrong = axes[clearly_wrong(axes, np.broadcast_to(state.position - tool, (len(axes), 3)))]
+    return REP103.word(int(rng.choice(wrong))) if len(wrong) else None
 
 
 def _follow(

@@ -25,7 +25,6 @@ def record(
     task: str = "",
     split: str = "train",
     max_steps: int | None = None,
-    on_policy: bool = False,
 ) -> Trajectory:
     """Run one episode until success or the step limit and return it with the expert's label of every visited state."""
     episode = world.reset(seed, task=task, split=split)
@@ -68,6 +67,6 @@ def record(
         seed=seed,
         split=split,
         task=episode.task,
-        on_policy=on_policy,
+        on_policy=True,
         **{key: np.stack(value) for key, value in rows.items()},
     )

@@ -16,6 +16,12 @@ SPEED = 0.6  # of the largest translation lead
 _DIRECTIONS = np.array([-3, -2, -1, 1, 2, 3])
 
 
+def clearly_wrong(axes: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Whether objects clearly do not lie in the directions `axes` (n,), none of them 0; `offsets` (n, 3) to them, m."""
+    component = np.sign(axes) * np.take_along_axis(offsets, np.abs(axes)[:, None] - 1, axis=1)[:, 0]
+    return component < np.abs(offsets).max(axis=1) - CLEARLY_WRONG
+
+
 def given_answers(
     axes: np.ndarray,
     offsets: np.ndarray,
@@ -39,7 +45,7 @@ def given_answers(
             stays.
 
     Returns:
-        Axes (B, K) and chunks (B, chunk_length, 7), new arrays.
+        Axes (B, K) and chunks (B, chunk_length, 7); the arrays given stay as they are.
     """
     drawn = rng.random(axes.shape) < random
     given = np.where(drawn, rng.integers(-3, 4, axes.shape), axes)
@@ -51,9 +57,7 @@ def given_answers(
     wrong = rng.choice(_DIRECTIONS, len(axes))
     told = (rng.random(len(axes)) < counterfactual) & (truth != GRASPED_AXIS) & (np.abs(truth) <= 3)
     given[frame, acted] = np.where(told, wrong, truth)
-    offset = offsets[frame, acted]
-    component = np.sign(wrong) * offset[frame, np.abs(wrong) - 1]
-    obeyed = np.flatnonzero(told & (component < np.abs(offset).max(axis=1) - CLEARLY_WRONG))
+    obeyed = np.flatnonzero(told & clearly_wrong(wrong, offsets[frame, acted]))
     chunks = chunks.copy()
     chunks[obeyed, :, :6] = 0.0
     chunks[obeyed, :, np.abs(wrong[obeyed]) - 1] = SPEED * np.sign(wrong[obeyed])[:, None]

@@ -7,13 +7,12 @@ itself. A camera that is lost is looked for again; what was lost, refused or dro
 from __future__ import annotations
 
 import sys
-import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from sensor_msgs.msg import CameraInfo, Image
 
 from inspire_camera.counts import DROPPED, REFUSALS
@@ -23,8 +22,8 @@ from inspire_camera.nodes.messages import to_depth_image, to_diagnostics, to_inf
 from inspire_camera.nodes.parameters import declare_parameters
 from inspire_camera.settings import SourceSettings
 from inspire_policy.ros import qos
+from inspire_policy.ros.lifecycle import ConfigurableNode, started
 from inspire_policy.ros.messages import to_rgb_image
-from inspire_policy.ros.parameters import ConfigurationError
 from inspire_policy.ros.process import run_node
 
 if TYPE_CHECKING:  # librealsense is loaded when the node is configured: its absence is then a sentence
@@ -47,8 +46,10 @@ def real_source(settings: SourceSettings) -> Source:
     return make_source(settings)
 
 
-class CameraNode(LifecycleNode):
+class CameraNode(ConfigurableNode):
     """See the module's docstring. `find_source`: makes the source when the node is configured."""
+
+    refusals = (CameraError,)
 
     def __init__(self, find_source: Callable[[SourceSettings], Source] = real_source, **options: object) -> None:
         super().__init__("camera", **options)
@@ -56,7 +57,6 @@ class CameraNode(LifecycleNode):
         self.autostart = parameters.autostart
         self._settings, self._origin = parameters.camera, parameters.source
         self._find_source = find_source
-        self._failure = ""
         self._camera: Camera | None = None
         self._reported: dict[str, int] = {}
         settings = self._settings
@@ -69,31 +69,10 @@ class CameraNode(LifecycleNode):
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.STATE)
         self.create_timer(REPORT_PERIOD, self._report, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
-    # Lifecycle. rclpy swallows exceptions in transitions, so each is told here and refuses the transition.
-
-    def start(self) -> None:
-        """Configure and activate, for `autostart`. Raises ConfigurationError with the reason."""
-        for trigger in (self.trigger_configure, self.trigger_activate):
-            if trigger() != TransitionCallbackReturn.SUCCESS:
-                raise ConfigurationError(
-                    self._failure or "camera: expected to start, found an error; see the log above"
-                )
-
-    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Look for the camera and its streams."""
-        try:
-            self._configure()
-        except CameraError as error:
-            self._failure = str(error)
-        except Exception as error:
-            traceback.print_exc()
-            self._failure = f"configure: {type(error).__name__}: {error}"
-        else:
-            return TransitionCallbackReturn.SUCCESS
-        self.get_logger().error(self._failure)
-        return TransitionCallbackReturn.FAILURE
+    # Lifecycle.
 
     def _configure(self) -> None:
+        """Look for the camera and its streams."""
         source = self._find_source(self._origin)
         from inspire_camera.camera import Camera
         from inspire_camera.streams import check_streams
@@ -178,17 +157,9 @@ class CameraNode(LifecycleNode):
         )
 
 
-def make_node() -> CameraNode:
-    """The node, started when `autostart` says so. Raises ConfigurationError."""
-    node = CameraNode()
-    if node.autostart:
-        node.start()
-    return node
-
-
 def main() -> None:
     """Entry point of `camera_node`."""
-    sys.exit(run_node(make_node))
+    sys.exit(run_node(lambda: started(CameraNode)))
 
 
 if __name__ == "__main__":

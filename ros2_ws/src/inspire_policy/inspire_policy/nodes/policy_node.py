@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import sys
 import time
-import traceback
 from collections.abc import Callable, Mapping
 
 import cv2
 from geometry_msgs.msg import PoseStamped
 from inspire_msgs.msg import ActionChunk, DirectionAnswers
 from rclpy.clock import Clock, ClockType
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import Image, JointState
 
@@ -32,6 +31,7 @@ from inspire_policy.observations import ObservationError, ObservationSet, Policy
 from inspire_policy.overlay import draw_overlay
 from inspire_policy.programs.base import Tick
 from inspire_policy.ros.commander import Commander
+from inspire_policy.ros.lifecycle import ConfigurableNode, started
 from inspire_policy.ros.messages import (
     MessageError,
     gripper_opening,
@@ -43,7 +43,7 @@ from inspire_policy.ros.messages import (
     to_rgb_image,
     to_stamp,
 )
-from inspire_policy.ros.parameters import ConfigurationError, declare
+from inspire_policy.ros.parameters import declare
 from inspire_policy.ros.process import run_node
 from inspire_policy.ros.qos import COMMAND, IMAGE, LATCHED, STATE
 
@@ -54,8 +54,10 @@ LOCKSTEP_PATIENCE = 10.0  # s: a slow simulator is no fault; shorter than the wo
 Request = tuple[Ticket, Job, float]  # what to compute, from what, and when that arrived (monotonic s)
 
 
-class PolicyNode(LifecycleNode):
+class PolicyNode(ConfigurableNode):
     """See the module's docstring."""
+
+    refusals = (BundleError, EngineError, ValueError)
 
     def __init__(self) -> None:
         super().__init__("policy")
@@ -103,7 +105,6 @@ class PolicyNode(LifecycleNode):
         )
         self._lockstep = mode == "lockstep"
         self._patience = LOCKSTEP_PATIENCE if self._lockstep else patience
-        self._failure = ""
         self._brain: Brain | None = None
         self._execution: ChunkExecutor
         self._parts: ObservationSet
@@ -129,31 +130,10 @@ class PolicyNode(LifecycleNode):
         self.create_timer(0.1, self._watch, clock=Clock(clock_type=ClockType.STEADY_TIME))
         cv2.setNumThreads(1)  # the images are small: a thread pool beside a simulator costs more than it gains
 
-    # Lifecycle. rclpy swallows exceptions in transitions, so each is told here and refuses the transition.
-
-    def start(self) -> None:
-        """Configure and activate, for `autostart`. Raises ConfigurationError with the reason."""
-        for trigger in (self.trigger_configure, self.trigger_activate):
-            if trigger() != TransitionCallbackReturn.SUCCESS:
-                raise ConfigurationError(
-                    self._failure or "policy: expected to start, found an error; see the log above"
-                )
-
-    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Load the bundle, warm up, listen to cameras and state."""
-        try:
-            self._configure()
-        except (BundleError, EngineError, ValueError) as error:
-            self._failure = str(error)
-        except Exception as error:
-            traceback.print_exc()
-            self._failure = f"configure: {type(error).__name__}: {error}"
-        else:
-            return TransitionCallbackReturn.SUCCESS
-        self.get_logger().error(self._failure)
-        return TransitionCallbackReturn.FAILURE
+    # Lifecycle.
 
     def _configure(self) -> None:
+        """Load the bundle, warm up, listen to cameras and state."""
         brain = Brain.load(self._bundle_name, body=self._body, engine=self._engine, threads=self._threads)
         self._execution = brain.executor(horizon=self._horizon, lockstep=self._lockstep)
         manifest = brain.bundle.manifest
@@ -367,17 +347,9 @@ class PolicyNode(LifecycleNode):
             self._overlays.publish(to_rgb_image(picture, stamp, ""))
 
 
-def make_node() -> PolicyNode:
-    """The node, started when `autostart` says so. Raises ConfigurationError."""
-    node = PolicyNode()
-    if node.autostart:
-        node.start()
-    return node
-
-
 def main() -> None:
     """Entry point of `policy_node`."""
-    sys.exit(run_node(make_node))
+    sys.exit(run_node(lambda: started(PolicyNode)))
 
 
 if __name__ == "__main__":

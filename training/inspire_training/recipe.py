@@ -34,8 +34,8 @@ class Plan:
     Attributes:
         world, tasks: where to learn what; every task of the world when empty.
         demos, glances, dagger: episodes. minutes: of cloning, mending and the last training, on one CPU core.
-        counterfactual, balance: see `TrainSettings`; a policy that has learned to ignore its answers unlearns it
-            slowly, so every training has them.
+        counterfactual, balance, patches: see `TrainSettings`; every training has them, as a policy that has learned
+            to ignore its answers unlearns it slowly.
     """
 
     world: str
@@ -43,9 +43,10 @@ class Plan:
     demos: int = 240
     glances: int = 800
     dagger: tuple[int, int] = (80, 60)
-    minutes: tuple[float, float, float] = (25, 20, 45)
-    counterfactual: float = 0.25
+    minutes: tuple[float, float, float] = (25, 15, 55)
+    counterfactual: float = 0.2
     balance: float = 0.5
+    patches: float = 0.3
 
 
 PLANS: dict[str, Plan] = {
@@ -147,6 +148,7 @@ def stages(s: RecipeSettings) -> list[Stage]:
                     schedule="cosine" if last else "constant",
                     counterfactual=plan.counterfactual if s.questions == "inspire" else 0.0,
                     balance=plan.balance,
+                    patches=plan.patches,
                     questions=s.questions,
                     threads=s.threads,
                     seed=s.seed,

@@ -79,6 +79,8 @@ class TrainSettings:
     """Strength of colour changes."""
     shift: int = 0
     """Largest shift of the images, px."""
+    patches: float = 0.0
+    """Share of the images with a patch of one colour on them, against things never seen."""
     seed: int = 0
     threads: int = 1
     """CPU threads per process; two collapse under load."""

@@ -21,9 +21,10 @@ from torch.utils.tensorboard import SummaryWriter
 
 from inspire_policy.action import ActionContract
 from inspire_training.checkpoint import Checkpoint, find_checkpoint, load_checkpoint, save_checkpoint
+from inspire_training.data.augmentation import Augmentation
 from inspire_training.data.frames import FrameStore, open_frames
 from inspire_training.data.hdf5 import demonstration_files
-from inspire_training.data.sampler import Augmentation, FrameSampler
+from inspire_training.data.sampler import FrameSampler
 from inspire_training.losses import loss_parts, validation_numbers
 from inspire_training.progress import Progress
 from inspire_training.settings import TrainSettings
@@ -84,6 +85,7 @@ class _Run:
             balance=settings.balance,
             colour=settings.colour,
             shift=settings.shift,
+            patches=settings.patches,
         )
         self.board = (
             SummaryWriter(str(settings.out / "curves"), purge_step=self.step or None)

@@ -10,8 +10,9 @@ import torch
 
 from inspire_training.batch import TrainingBatch
 from inspire_training.checkpoint import Checkpoint
+from inspire_training.data.augmentation import Augmentation
 from inspire_training.data.frames import open_frames
-from inspire_training.data.sampler import Augmentation, FrameSampler
+from inspire_training.data.sampler import FrameSampler
 from inspire_training.losses import LossWeights, loss_parts
 from inspire_training.model.presets import PRESETS
 from inspire_training.settings import TrainSettings

@@ -5,7 +5,6 @@ nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,29 +15,10 @@ from inspire_policy.sequence import SequenceStyle
 from inspire_policy.tokens import UNKNOWN, TextTokenizer, token_id
 from inspire_training.batch import TrainingBatch
 from inspire_training.data.answers import given_answers
+from inspire_training.data.augmentation import Augmentation, augmented
 from inspire_training.data.frames import NO_OBJECT, FrameStore
 from inspire_training.data.layouts import LayoutTable
 from inspire_training.model.presets import PolicyConfig
-
-
-@dataclass(frozen=True, kw_only=True)
-class Augmentation:
-    """What training does to its inputs.
-
-    Attributes:
-        random_answers, counterfactual: see `given_answers`; the loss stays on the right answers. balance: exponent by
-            which rare answers weigh more in the loss; 0 none, 1 all alike. colour: strength of brightness, contrast
-            and tint changes.
-        shift: largest shift of an image, px. unknown_words: share of instruction words, object names aside, read as
-            unknown.
-    """
-
-    random_answers: float = 0.15
-    counterfactual: float = 0.0
-    balance: float = 0.0
-    colour: float = 0.1
-    shift: int = 0
-    unknown_words: float = 0.03
 
 
 class FrameSampler:
@@ -171,7 +151,7 @@ class FrameSampler:
             codes = self._code_ids[np.stack([self._codec.encode(c) for c in chunk])]
             np.put_along_axis(token_ids, table.code_rows[layout], codes, axis=1)
         images = tuple(
-            _augmented(gather([store.images[c] for store in self._stores]), augmentation, rng)
+            augmented(gather([store.images[c] for store in self._stores]), augmentation, rng)
             for c in range(len(self._config.cameras))
         )
         tensor = torch.from_numpy
@@ -206,26 +186,3 @@ def _padded(row: np.ndarray, length: int, value: int) -> np.ndarray:
     if len(row) == length:
         return row
     return np.concatenate([row, np.full((length - len(row), *row.shape[1:]), value, dtype=row.dtype)])
-
-
-def _augmented(images: np.ndarray, augmentation: Augmentation, rng: np.random.Generator) -> torch.Tensor:
-    """Colour changes and shifts per image, uint8 (B, H, W, 3) in and out."""
-    if augmentation.shift:
-        size, limit = images.shape[1], augmentation.shift
-        moves = rng.integers(-limit, limit + 1, (len(images), 2, 1))
-        places = np.clip(np.arange(size) + moves, 0, size - 1)
-        images = images[np.arange(len(images))[:, None, None], places[:, 0, :, None], places[:, 1, None, :]]
-    result = torch.from_numpy(images)
-    if augmentation.colour:
-        gain = (
-            1.0
-            + augmentation.colour * rng.uniform(-1, 1, (len(images), 1, 1, 1))
-            + 0.5 * augmentation.colour * rng.uniform(-1, 1, (len(images), 1, 1, 3))
-        )
-        shift = 128.0 * augmentation.colour * rng.uniform(-1, 1, (len(images), 1, 1, 1))
-        result = (
-            (result.float() * torch.from_numpy(gain).float() + torch.from_numpy(shift).float())
-            .clamp_(0, 255)
-            .to(torch.uint8)
-        )
-    return result

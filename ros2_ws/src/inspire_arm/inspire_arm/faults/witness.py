@@ -20,6 +20,8 @@ from inspire_arm.states import Snapshot, State
 
 TINY = 1e-9
 NEAR = 1e-7  # m
+UNIT = 0.01  # a quaternion further from unit length is no orientation
+FAR = 100.0  # m, no arm is longer
 NONE: set[str] = set()
 MEMORY = 64  # poses
 ALONG = (0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 1.0)  # of the way, where keep-out boxes are looked for
@@ -49,11 +51,13 @@ class Witness:
         self._latched: frozenset[str] = frozenset()
         self._told: tuple[object, ...] = ()
         self._poses: deque[Pose] = deque(maxlen=MEMORY)
+        self._heard_stamp = 0
         self._pose_heard = self._deadman_heard = self._motion_at = self._said_at = self._tick_at = -(10**18)
         self._motion: Command | None = None  # the last one; None after a hold or a new episode
         self._target: Command | None = None  # the same, never forgotten while motion stays enabled
         self._hold: Command | None = None
-        self._elsewhere = False  # a gap in time: the arm may have been put somewhere else, and a hold be captured anew
+        # The pose after a gap in time: the arm may have been put somewhere else, and a hold be captured anew.
+        self._elsewhere: Event | None = None
 
     def see(self, event: Event, command: Command | None, snapshot: Snapshot) -> None:
         """One input, what the gate returned for it and its status afterwards."""
@@ -77,14 +81,16 @@ class Witness:
     def _hear(self, event: Event) -> None:
         data = event.data
         if event.what == "pose" and isinstance(data, Pose):
-            numbers = (*data.position.tolist(), *data.quaternion.tolist())
-            if all(map(math.isfinite, numbers)) and data.frame == self.setup.contract.frame:
-                gap = (data.stamp - self._poses[-1].stamp) * 1e-9 if self._poses else 0.0
+            if _is_pose(data) and data.frame == self.setup.contract.frame:
+                gap = (data.stamp - self._heard_stamp) * 1e-9 if self._poses else 0.0
                 if self.setup.lockstep and not 0 <= gap <= 1.5 * self.setup.contract.period:
                     self._motion = self._hold = None  # another episode
-                self._elsewhere |= not 0 <= gap <= 0.2
+                if not 0 <= gap <= 0.2:
+                    self._elsewhere = event
                 self._poses.append(data)
                 self._pose_heard = event.at
+                if self.setup.lockstep or abs(event.now - data.stamp) * 1e-9 <= self.setup.envelope.max_pose_age:
+                    self._heard_stamp = data.stamp  # one that is too old to count does not end a gap either
         elif event.what == "deadman":
             self._deadman_heard = event.at if data else -(10**18)
 
@@ -145,11 +151,11 @@ class Witness:
             self._motion_at, self._hold = event.at, None
             self.motions += 1
         else:
-            self._judge_hold(command)
+            self._judge_hold(event, command)
             self._motion = None
             self._said_at = event.at
 
-    def _judge_hold(self, hold: Command) -> None:
+    def _judge_hold(self, event: Event, hold: Command) -> None:
         if any(hold.twist.linear.tolist()) or any(hold.twist.angular.tolist()):
             self._break("a hold that moves")
         captured = self._hold
@@ -161,9 +167,11 @@ class Witness:
             self._break("a hold before anything was commanded")
         elif not known and (captured is not None or not _same(hold, self._target)):
             self._break(f"a hold at {hold.position}, neither the last target nor a measured pose")
-        elif captured is not None and not self._elsewhere:
+        elif captured is not None and self._elsewhere is None:
             self._break("a hold that was captured twice")
-        self._hold, self._elsewhere = hold, False
+        self._hold = hold
+        if self._elsewhere is not event:  # a hold that the gap itself brought comes before its pose is believed
+            self._elsewhere = None
 
     def _judge_motion(self, event: Event, command: Command, new: set[str]) -> None:
         setup, envelope, gain = self.setup, self.setup.envelope, self.setup.contract.lead_gain
@@ -274,6 +282,12 @@ class Witness:
             silence = (event.at - self._said_at) * 1e-9
             if silence > self.setup.contract.period + since + TINY:
                 self._break(f"a hold not said for {silence:.3f} s")
+
+
+def _is_pose(pose: Pose) -> bool:
+    """Whether an arm can be there; what is not a pose does not end a gap between poses."""
+    place, turn = pose.position.tolist(), pose.quaternion.tolist()
+    return all(math.isfinite(x) and abs(x) < FAR for x in place) and abs(math.hypot(*turn) - 1.0) < UNIT
 
 
 def _same(command: Command, other: Command | Pose) -> bool:

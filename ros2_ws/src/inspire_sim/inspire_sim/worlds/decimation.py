@@ -20,6 +20,7 @@ from inspire_sim.worlds.textured_mesh import decimated_textured, welded
 
 LIMIT = 600  # faces; smaller meshes stay
 KEPT = 0.08  # share of the faces that stays, never fewer than LIMIT / 2
+KEPT_OF_PEDESTAL = 0.25  # with fewer the ring around the robot's base is lost
 VERSION = 2  # of what is made, part of the cache's keys
 ROBOT_PARTS = ("robot0_", "gripper0_", "mount0_")
 
@@ -51,12 +52,13 @@ def decimated(path: Path) -> Path:
     Args:
         path: .obj or .stl (textures are dropped: an .stl has none), or MuJoCo's .msh with texture coordinates.
     """
-    key = hashlib.sha256(path.read_bytes() + f"{LIMIT} {KEPT} {VERSION}".encode()).hexdigest()[:20]
+    kept = KEPT_OF_PEDESTAL if "pedestal" in path.stem else KEPT
+    key = hashlib.sha256(path.read_bytes() + f"{LIMIT} {kept} {VERSION}".encode()).hexdigest()[:20]
     suffix = ".msh" if path.suffix == ".msh" else ".stl"
     target = _cache() / f"{key}{suffix}"
     if target.exists():
         return target
-    content = _textured(path) if suffix == ".msh" else _plain(path)
+    content = _textured(path, kept) if suffix == ".msh" else _plain(path, kept)
     if content is None:
         return path
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -66,24 +68,24 @@ def decimated(path: Path) -> Path:
     return target
 
 
-def _plain(path: Path) -> bytes | None:
+def _plain(path: Path, kept: float) -> bytes | None:
     points, faces = welded(*read_points(path))
     if len(faces) <= LIMIT:
         return None
     import fast_simplification
 
-    return stl_bytes(*fast_simplification.simplify(points, faces, target_count=_target(faces)))
+    return stl_bytes(*fast_simplification.simplify(points, faces, target_count=_target(faces, kept)))
 
 
-def _textured(path: Path) -> bytes | None:
+def _textured(path: Path, kept: float) -> bytes | None:
     mesh = read_textured(path)
     if mesh is None or len(mesh.faces) <= LIMIT:
         return None
-    return textured_bytes(decimated_textured(mesh, _target(mesh.faces)))
+    return textured_bytes(decimated_textured(mesh, _target(mesh.faces, kept)))
 
 
-def _target(faces: np.ndarray) -> int:
-    return max(LIMIT // 2, int(KEPT * len(faces)))
+def _target(faces: np.ndarray, kept: float) -> int:
+    return max(LIMIT // 2, int(kept * len(faces)))
 
 
 def _cache() -> Path:

@@ -24,6 +24,7 @@ class Job:
     instruction: str
     objects: tuple[str, ...]
     forced: Mapping[str, str] = field(default_factory=dict)  # object -> word to act on instead of the model's answer
+    draft: Mapping[str, str] = field(default_factory=dict)  # object -> word that the model is expected to answer
 
 
 @dataclass(frozen=True)
@@ -97,5 +98,12 @@ class Brain:
         """One inference."""
         seen = job.observation
         return self.program.tick(
-            seen.images, seen.position, seen.quaternion, seen.opening, job.instruction, job.objects, forced=job.forced
+            seen.images,
+            seen.position,
+            seen.quaternion,
+            seen.opening,
+            job.instruction,
+            job.objects,
+            forced=job.forced,
+            draft=job.draft,
         )

@@ -1,9 +1,11 @@
 """The autoregressive program: look once, answer each question, act; one perception pass per tick for any number of
 questions.
 
-What is fed together: prefix and first question; each answer and the next question; the last answer, <act> and the
-query tokens. K questions and the continuous codec so take K + 1 decoder passes. Action codes are generated greedily,
-one pass each.
+Questions and templates are fed, never generated. Without a draft they are fed up to the answer that is not known yet:
+K questions and the continuous codec take K + 1 decoder passes, action codes one pass each. With a draft, the answers
+of the tick before, everything is fed at once and then verified (speculative decoding, arXiv 2211.17192, with greedy
+choices): where the model answers otherwise, the rows behind are forgotten and fed again with its own answer. The words
+are so the same with any draft, and one decoder pass is enough as long as no answer changes.
 """
 
 from __future__ import annotations
@@ -62,6 +64,7 @@ class AutoregressiveProgram:
         objects: tuple[str, ...],
         *,
         forced: Mapping[str, str] | None = None,
+        draft: Mapping[str, str] | None = None,
     ) -> Tick:
         """Look, answer and act once.
 
@@ -71,6 +74,7 @@ class AutoregressiveProgram:
                 open.
             instruction: as spoken. objects: to be asked about, in order; empty asks nothing.
             forced: object -> word to feed instead of the model's answer.
+            draft: object -> word that is expected, as of the last tick; only the time it takes depends on it.
 
         Raises:
             ValueError: wrong images or numbers, or a sequence that does not fit.
@@ -79,31 +83,69 @@ class AutoregressiveProgram:
         embeddings = self._perceive(images, position, quaternion, opening, instruction)
         seen = time.monotonic()
         self._decoder.begin()
-        prefix = self._style.prefix_ids(instruction)
-        both_ways = len(prefix) if self._style.prefix_attention == "bidirectional" else 0
-        pending = prefix
-        given: np.ndarray | None = embeddings
-        answers = []
-        for name in objects if self._manifest.questions else ():
-            logits, _ = self._decoder.feed(
-                np.concatenate([pending, self._style.question_ids(name)]), given, bidirectional=both_ways
-            )
-            answer = self._answer(name, logits[-1], forced or {})
-            answers.append(answer)
-            pending = np.array([self._style.answer_id(answer.word)], dtype=np.int64)
-            given, both_ways = None, 0
-        action_ids = np.concatenate([pending, self._style.action_ids(self._codec.queries)])
-        logits, hidden = self._decoder.feed(action_ids, given, bidirectional=both_ways)
+        asked = objects if self._manifest.questions else ()
+        answers, logits, hidden = self._ask(
+            embeddings, self._style.prefix_ids(instruction), asked, draft or {}, forced or {}
+        )
         rows = self._codec.decode(self._head(hidden) if self._codec.queries else self._generate(logits[-1]))
         end = time.monotonic()
         return Tick(
-            answers=tuple(answers),
+            answers=answers,
             leads=leads_from_rows(rows, self._manifest.contract),
             rows=rows,
             vision_passes=1,
             decoder_passes=self._decoder.passes,
             timings={"perception": seen - start, "decoder": end - seen, "total": end - start},
         )
+
+    def _ask(
+        self,
+        embeddings: np.ndarray,
+        prefix: np.ndarray,
+        asked: tuple[str, ...],
+        draft: Mapping[str, str],
+        forced: Mapping[str, str],
+    ) -> tuple[tuple[Answer, ...], np.ndarray, np.ndarray]:
+        """All answers; logits (T, V) and hidden states (T, width) of the pass that ends with the action's rows."""
+        expected = {**draft, **forced}
+        for name, word in expected.items():
+            if word not in self._words.axis_of:
+                raise ValueError(f"answer for {name}: expected one of {', '.join(self._words.words)}, found {word!r}")
+        pending, given = prefix, embeddings
+        both_ways = len(prefix) if self._style.prefix_attention == "bidirectional" else 0
+        answers: list[Answer] = []
+        while True:
+            start = self._decoder.filled
+            ids, places = self._until_unknown(pending, asked[len(answers) :], expected)
+            logits, hidden = self._decoder.feed(ids, given, bidirectional=both_ways)
+            for name, row in places:
+                answer = self._answer(name, logits[row], forced)
+                answers.append(answer)
+                if expected.pop(name, None) != answer.word:
+                    self._decoder.rewind(start + row + 1)
+                    pending = np.array([self._style.answer_id(answer.word)], dtype=np.int64)
+                    break
+            else:
+                return tuple(answers), logits, hidden
+            given, both_ways = None, 0
+
+    def _until_unknown(
+        self, pending: np.ndarray, asked: tuple[str, ...], expected: Mapping[str, str]
+    ) -> tuple[np.ndarray, list[tuple[str, int]]]:
+        """Ids to feed at once, from `pending` to the first answer that is not expected, else to the action's last row;
+        and per question fed its object and the row whose logits answer it.
+        """
+        parts, places, rows = [pending], [], len(pending)
+        for name in asked:
+            question = self._style.question_ids(name)
+            parts.append(question)
+            rows += len(question)
+            places.append((name, rows - 1))
+            if name not in expected:
+                return np.concatenate(parts), places
+            parts.append(np.array([self._style.answer_id(expected[name])], dtype=np.int64))
+            rows += 1
+        return np.concatenate([*parts, self._style.action_ids(self._codec.queries)]), places
 
     def _perceive(
         self,
@@ -133,8 +175,6 @@ class AutoregressiveProgram:
         probabilities = np.exp(kept - kept.max())
         probabilities /= probabilities.sum()
         word = forced.get(name, self._words.words[int(np.argmax(kept))])
-        if word not in self._words.axis_of:
-            raise ValueError(f"forced answer: expected one of {', '.join(self._words.words)}, found {word!r}")
         return Answer(name, word, self._words.axis_of[word], tuple(probabilities.tolist()), forced=name in forced)
 
     def _head(self, hidden: np.ndarray) -> np.ndarray:

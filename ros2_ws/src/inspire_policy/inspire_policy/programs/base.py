@@ -65,6 +65,7 @@ class Program(Protocol):
         objects: tuple[str, ...],
         *,
         forced: Mapping[str, str] | None = None,
+        draft: Mapping[str, str] | None = None,
     ) -> Tick:
         """One inference; see AutoregressiveProgram.tick."""
 

@@ -27,6 +27,12 @@ class CachedDecoder:
         self.filled = 0
         self.passes = 0
 
+    def rewind(self, rows: int) -> None:
+        """Forget what was fed behind the first `rows` rows of this sequence."""
+        if not 0 <= rows <= self.filled:
+            raise ValueError(f"rewind: expected 0 to {self.filled} rows, found {rows}")
+        self.filled = rows
+
     def feed(
         self, token_ids: np.ndarray, embeddings: np.ndarray | None = None, *, bidirectional: int = 0
     ) -> tuple[np.ndarray, np.ndarray]:

@@ -96,7 +96,8 @@ class FilmConvTower(nn.Module):
         self.register_buffer("coordinates", torch.stack([x.flatten(), y.flatten()], dim=1), persistent=False)
 
     def forward(self, image: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        x = image.permute(0, 3, 1, 2).to(self.keypoints.weight.dtype) / 127.5 - 1.0
+        # Cast first: TensorRT moves no uint8 about.
+        x = image.to(self.keypoints.weight.dtype).permute(0, 3, 1, 2) / 127.5 - 1.0
         fine = self.blocks[0](self.stem(x), condition)
         middle = self.blocks[1](fine, condition)
         middle = middle + F.interpolate(

@@ -16,7 +16,7 @@ option = $(if $(filter command environment,$(origin $(1))),--$(2) "$$$(1)")
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two pip processes in one environment disturb each other
-.PHONY: help setup setup-training setup-libero setup-development demo bench faults bench-rendering train test lint format clean clean-venv
+.PHONY: help setup setup-training setup-libero setup-development demo doctor bench faults bench-rendering train test lint format clean clean-venv
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -29,6 +29,10 @@ setup-development: $(STAMPS)/development ## pytest, ruff, mypy
 demo: setup $(if $(filter libero%,$(WORLD)),setup-libero) ## run arm, gate and policy: INSTRUCTION SEED MODE COMMANDER WORLD TASK BUNDLE
 	@scripts/in_ros.sh $(PYTHON_IN_VENV) -m inspire_bringup.demo $(call option,INSTRUCTION,instruction) $(call option,SEED,seed) \
 		$(call option,MODE,mode) $(call option,COMMANDER,commander) $(call option,WORLD,world) $(call option,TASK,task) $(call option,BUNDLE,bundle)
+
+doctor: ## what this machine has, what it lacks and how to mend it: BUNDLE
+	@test -x $(PYTHON_IN_VENV) || { echo "error: expected the virtual environment .venv, found none; run: make setup" >&2; exit 2; }
+	@scripts/in_ros.sh $(PYTHON_IN_VENV) -m inspire_bringup.doctor $(call option,BUNDLE,bundle)
 
 bench: setup ## time of a tick and of ROS, memory, against the limits: BUNDLE TICKS OUT
 	@scripts/in_ros.sh $(PYTHON_IN_VENV) -m inspire_bringup.benchmark $(call option,BUNDLE,bundle) $(call option,TICKS,ticks) $(call option,OUT,out)

@@ -26,7 +26,7 @@ setup(
     python_requires=">=3.11",
     install_requires=[
         *("setuptools", "numpy", "opencv-python-headless", "mcap", "mcap-ros2-support", "imageio-ffmpeg"),
-        *("inspire_policy", "inspire_arm", "inspire_sim"),
+        *("inspire_policy", "inspire_arm", "inspire_camera", "inspire_sim"),
     ],
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{package}"]),

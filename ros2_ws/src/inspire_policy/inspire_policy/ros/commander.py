@@ -134,6 +134,12 @@ class Commander:
         self._withdraw()
         self._set_state(CommanderStatus.ERROR, reason)
 
+    def conclude(self, reason: str) -> None:
+        """End the running instruction because somebody has judged it: `judged_success: ...` or `judged_failure: ...`."""
+        self._withdraw()
+        self._state, self._reason = CommanderStatus.READY, reason
+        self.publish_status()
+
     def close(self) -> None:
         """The last word of the process: give the lease back, so that the gate holds, and wait for its answer for up
         to 0.5 s.

@@ -140,7 +140,23 @@ def limit(
             vector = before / gain + step * (change * elapsed / gain / size)
         vectors.append(vector)
     translation, rotation = vectors
-    target = position + translation
+    target, cut = confine(position, position + translation, envelope)
+    if cut:
+        clamps += cut
+        translation = target - position
+    opening = min(max(lead.opening, 0.0), 1.0)
+    if opening != lead.opening:
+        clamps.append((GRIPPER_RANGE, f"expected an opening from 0 to 1, found {lead.opening:g}"))
+    if clamps:
+        lead = Lead(translation, rotation, opening)
+    return Limited(lead, target, Twist(gain * lead.translation, gain * lead.rotation), tuple(clamps))
+
+
+def confine(
+    position: np.ndarray, target: np.ndarray, envelope: Envelope
+) -> tuple[np.ndarray, tuple[tuple[str, str], ...]]:
+    """A target (3,) m, reached from `position` (3,) m, brought into the boxes; the very same where it is in them."""
+    clamps: list[tuple[str, str]] = []
     low = np.minimum(envelope.workspace_low, position)
     high = np.maximum(envelope.workspace_high, position)
     if (target < low).any() or (target > high).any():
@@ -148,20 +164,13 @@ def limit(
             (OUTSIDE_WORKSPACE, f"expected a target from {_text(low)} to {_text(high)} m, found {_text(target)}")
         )
         target = np.clip(target, low, high)
-        translation = target - position
     if envelope.keep_out:
         kept, box = keep_out(position, target, envelope.keep_out)
         if box is not None:
             around = f"expected a way round {_text(box.low)} to {_text(box.high)} m"
             clamps.append((KEEP_OUT, f"{around}, found one to {_text(target)}"))
             target = kept
-            translation = target - position
-    opening = min(max(lead.opening, 0.0), 1.0)
-    if opening != lead.opening:
-        clamps.append((GRIPPER_RANGE, f"expected an opening from 0 to 1, found {lead.opening:g}"))
-    if clamps:
-        lead = Lead(translation, rotation, opening)
-    return Limited(lead, target, Twist(gain * lead.translation, gain * lead.rotation), tuple(clamps))
+    return target, tuple(clamps)
 
 
 def _text(vector: Iterable[float]) -> str:

@@ -319,8 +319,8 @@ class Gate:
             envelope=self._envelope,
             contract=self._contract,
         )
-        position, quaternion, kept = self._adapter.target(limited, pose)
-        clamps = limited.clamps + kept
+        target = self._adapter.target(limited, pose, elapsed)
+        clamps = limited.clamps + target.clamps
         for name, detail in clamps:
             self._ledger.count(name, detail, action.stamp)
         if clamps and self._stop_on_violation:
@@ -328,7 +328,7 @@ class Gate:
             return self.fault(name, f"{detail}; on_violation is stop", now=action.stamp)
         self._ledger.clamped_actions += bool(clamps)
         opening = self._gripper.goal(limited.lead.opening)
-        command = Command(action.stamp, position, quaternion, opening, limited.twist)
+        command = Command(action.stamp, target.position, target.quaternion, opening, limited.twist)
         self._last, self._last_key, self._last_steady, self._last_stamp = command, action.key, steady, command.stamp
         self._twist = limited.twist
         self._hold = None
@@ -377,14 +377,15 @@ class Gate:
             near = last if last is not None and self._near(last, pose) else None
             self._hold = holds.capture(near, pose, opening)
             self._twist = Twist.zero()
-            self._adapter.remember(self._hold.quaternion)
+            self._adapter.remember(self._hold)
         return self._send(replace(self._hold, stamp=self._last_stamp if self._lockstep else now))
 
     def _forget_over(self, gap: float, measured: Pose) -> None:
         """Drop what was remembered of the motion before a gap of `gap` seconds (negative: time ran back)."""
         if 0 <= gap <= MEMORY_PERIODS * self._contract.period:
             return
-        self._adapter.forget()
+        if self._lockstep or not 0 <= gap <= RESET_GAP:
+            self._adapter.forget()
         if self._lockstep:
             self._last = self._last_key = self._last_steady = self._hold = None
             self._twist = Twist.zero()

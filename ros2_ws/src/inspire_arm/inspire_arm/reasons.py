@@ -105,6 +105,13 @@ TOO_FAST = _reason("too_fast", _C, _F, meaning="more than the limit on speed", m
 TOO_SUDDEN = _reason(
     "too_sudden", _C, _F, meaning="more than the limit on the change of speed", mend="smoother chunks, or the limits"
 )
+ARM_LAGS = _reason(
+    "arm_lags",
+    _C,
+    _F,
+    meaning="a stiff target more than `max_lead` from the arm: taken back to it",
+    mend="see what the arm touches; a faster controller, a slower policy",
+)
 GRIPPER_RANGE = _reason(
     "gripper_range", _C, _F, meaning="a gripper opening outside 0 .. 1", mend="check the gripper's scale"
 )

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from inspire_arm.adapters import STIFF_POSE, TWIST
 from inspire_arm.envelope import ROBOT, SIM
 from inspire_arm.faults.stream import EPOCH, MS, Event, Setup, feed
 from inspire_arm.faults.witness import Witness
@@ -28,6 +29,9 @@ SETUPS = [
     Setup(envelope=BOXED, deadman=None, motion_enabled=False),
     Setup(envelope=BOXED, deadman=None, lockstep=True),
     Setup(envelope=SIM, deadman=None, lockstep=True),
+    Setup(envelope=BOXED, deadman=None, controller=STIFF_POSE),
+    Setup(envelope=SIM, deadman=None, controller=STIFF_POSE),
+    Setup(envelope=BOXED, deadman=None, controller=TWIST),
 ]
 BAD = [math.nan, math.inf, -math.inf, 1e308, -1e308]
 near = st.floats(-0.05, 0.05)

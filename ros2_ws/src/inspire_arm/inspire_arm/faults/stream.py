@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from inspire_arm.adapters import IMPEDANCE_POSE, LeadLimits, make_adapter
 from inspire_arm.envelope import ROBOT, Envelope
 from inspire_arm.gate import Gate
 from inspire_arm.gripper import GripperRule
@@ -41,6 +42,8 @@ class Setup:
     stop_on_violation: bool = False
     gripper: str = "continuous"
     lease_timeout: float = 10.0
+    controller: str = IMPEDANCE_POSE
+    lead_limits: LeadLimits = field(default_factory=LeadLimits)
 
     def gate(self) -> Gate:
         """A gate of this setup."""
@@ -49,6 +52,7 @@ class Setup:
             envelope=self.envelope,
             lockstep=self.lockstep,
             motion_enabled=self.motion_enabled,
+            adapter=make_adapter(self.controller, self.envelope, self.contract, self.lead_limits),
             watchdog=SilenceWatchdog(hold_after=self.silence_hold),
             deadman=None if self.deadman is None else Deadman(timeout=self.deadman),
             gripper=GripperRule(self.gripper),

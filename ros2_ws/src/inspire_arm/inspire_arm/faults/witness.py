@@ -12,20 +12,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from inspire_arm.envelope import Envelope
+from inspire_arm.faults.reach import explained, step
 from inspire_arm.faults.stream import Event, Setup
 from inspire_arm.motion import Action, Command, Pose
 from inspire_arm.reasons import REGISTRY, Effect
 from inspire_arm.states import Snapshot, State
 
 TINY = 1e-9
-NEAR = 1e-7  # m
 UNIT = 0.01  # a quaternion further from unit length is no orientation
 FAR = 100.0  # m, no arm is longer
 NONE: set[str] = set()
 MEMORY = 64  # poses
-ALONG = (0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 1.0)  # of the way, where keep-out boxes are looked for
 CUTS = {"outside_workspace", "keep_out"}
+TAKEN_BACK = {*CUTS, "arm_lags"}
 
 
 @dataclass
@@ -174,23 +173,17 @@ class Witness:
             self._elsewhere = None
 
     def _judge_motion(self, event: Event, command: Command, new: set[str]) -> None:
-        setup, envelope, gain = self.setup, self.setup.envelope, self.setup.contract.lead_gain
+        setup, envelope = self.setup, self.setup.envelope
         linear, angular = command.twist.linear, command.twist.angular
         speed, turn = math.hypot(*linear), math.hypot(*angular)
         if not speed <= envelope.max_linear_speed * (1 + TINY):
             self._break(f"a speed of {speed} m/s")
         if not turn <= envelope.max_angular_speed * (1 + TINY):
             self._break(f"a speed of {turn} rad/s")
-        pose = self._pose_under(command)
+        pose, broken = explained(command, reversed(self._poses), setup)
+        self.broken += broken
         if pose is None:
-            self._break("a target that its twist and no measured pose explain")
             return
-        self._judge_place(pose, command, envelope)
-        q, measured = command.quaternion.tolist(), pose.quaternion.tolist()
-        cosine = abs(sum(a * b for a, b in zip(q, measured))) / (math.hypot(*q) * math.hypot(*measured))
-        angle = 2 * math.acos(min(1.0, cosine))
-        if angle > envelope.max_angular_speed / gain + 1e-6:
-            self._break(f"an orientation {angle:.3f} rad away")
         before = self._motion
         period = setup.contract.period
         seconds = period
@@ -204,30 +197,9 @@ class Witness:
             change = math.hypot(*(now if old is None else now - old))
             if change > most * seconds + 1e-7 and not (name == "linear" and new & CUTS):
                 self._break(f"a {name} change of {change:.4g} within {seconds:.4g} s")
+        if before is not None and not new & TAKEN_BACK and not setup.lockstep:
+            self.broken += step(command, before, min((event.at - self._motion_at) * 1e-9, 2 * period), setup)
         self._judge_right(event, new, pose, command)
-
-    def _pose_under(self, command: Command) -> Pose | None:
-        reach = command.twist.linear / self.setup.contract.lead_gain
-        x, y, z = (command.position - reach).tolist()
-        for pose in reversed(self._poses):
-            px, py, pz = pose.position.tolist()
-            if abs(px - x) < NEAR and abs(py - y) < NEAR and abs(pz - z) < NEAR:
-                return pose
-        return None
-
-    def _judge_place(self, pose: Pose, command: Command, envelope: Envelope) -> None:
-        start, end = pose.position.tolist(), command.position.tolist()
-        for s, e, low, high in zip(start, end, envelope.workspace_low, envelope.workspace_high):
-            if e < min(low, s) or e > max(high, s):
-                self._break(f"a target outside the workspace: {end}")
-                break
-        for box in envelope.keep_out:
-            deepest = max(box.depth(np.array(start)), 0.0)
-            for part in ALONG:
-                point = np.array([s + part * (e - s) for s, e in zip(start, end)])
-                if box.depth(point) > deepest + TINY:
-                    self._break(f"a way into a keep-out box: {start} to {end}")
-                    break
 
     def _judge_right(self, event: Event, new: set[str], pose: Pose, command: Command) -> None:
         """Whether this action may move the arm at all, and whether what it came to was reported."""

@@ -15,13 +15,15 @@ from inspire_msgs.msg import EndEffectorAction, GateStatus, StopReason
 from inspire_msgs.srv import AcquireLease
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from rclpy.publisher import Publisher
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
+from inspire_arm.adapters import make_adapter
 from inspire_arm.gate import Gate, Snapshot
 from inspire_arm.motion import Action, Command, Pose
+from inspire_arm.nodes.grippers import Gripper, JointStateGripper, make_gripper
+from inspire_arm.nodes.outputs import Output, make_output
 from inspire_arm.nodes.parameters import declare_parameters
 from inspire_arm.reasons import OPERATOR_STOP, Reason
 from inspire_policy.ros import messages, qos
@@ -40,9 +42,13 @@ class ArmGate(Node):
         parameters = declare_parameters(self)
         self._lockstep = parameters.lockstep
         self._frame = parameters.contract.frame
+        controller = parameters.controller
         self._gate = Gate(
             contract=parameters.contract,
             envelope=parameters.envelope,
+            adapter=make_adapter(
+                controller.controller, parameters.envelope, parameters.contract, controller.lead_limits
+            ),
             lockstep=parameters.lockstep,
             motion_enabled=parameters.motion_enabled,
             watchdog=parameters.watchdog,
@@ -53,10 +59,11 @@ class ArmGate(Node):
         )
         self._pose_stamp = 0
         self._told: tuple[object, ...] = ()
-        self._target = self.create_publisher(PoseStamped, "arm/target_pose", qos.COMMAND)
-        self._gripper = self.create_publisher(JointState, "arm/gripper_target", qos.COMMAND)
-        self._dry_target = self.create_publisher(PoseStamped, "arm/dry_run/target_pose", qos.COMMAND)
-        self._dry_gripper = self.create_publisher(JointState, "arm/dry_run/gripper_target", qos.COMMAND)
+        self._arm = make_output(self, controller), make_gripper(self, controller.gripper)
+        self._dry_run = (
+            make_output(self, controller, dry_run=True),
+            JointStateGripper(self, "arm/dry_run/gripper_target"),
+        )
         self._status = self.create_publisher(GateStatus, "arm/status", qos.LATCHED)
         self.create_subscription(PoseStamped, "arm/state_pose", self._on_pose, qos.STATE)
         self.create_subscription(JointState, "arm/gripper_state", self._on_gripper, qos.STATE)
@@ -151,17 +158,17 @@ class ArmGate(Node):
     def _publish(self, command: Command | None) -> None:
         """Publish a command, and the status where it changed."""
         if command is not None:
-            self._say(command, self._target, self._gripper)
+            self._say(command, *self._arm)
         withheld = self._gate.take_withheld()
         if withheld is not None:
-            self._say(withheld, self._dry_target, self._dry_gripper)
+            self._say(withheld, *self._dry_run)
         if _notable(self._gate.snapshot) != self._told:
             self._publish_status()
 
-    def _say(self, command: Command, target: Publisher, gripper: Publisher) -> None:
-        target.publish(messages.to_pose_stamped(command.position, command.quaternion, command.stamp, self._frame))
+    def _say(self, command: Command, arm: Output, gripper: Gripper) -> None:
+        arm.say(command, self._now())
         if command.opening is not None:
-            gripper.publish(messages.to_gripper(command.opening, command.stamp))
+            gripper.say(command.opening, command.stamp)
 
     def _publish_status(self) -> None:
         snapshot = self._gate.snapshot

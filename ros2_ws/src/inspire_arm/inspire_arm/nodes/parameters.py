@@ -7,9 +7,11 @@ from typing import Any
 
 from rclpy.node import Node
 
+from inspire_arm.adapters import STIFF_POSE
 from inspire_arm.envelope import ROBOT, SIM, Envelope
 from inspire_arm.gripper import RULES, GripperRule
 from inspire_arm.keepout import boxes_from_numbers
+from inspire_arm.nodes.controller_parameters import ControllerParameters, declare_controller_parameters
 from inspire_arm.watchdog import Deadman, SilenceWatchdog
 from inspire_policy.action import ActionContract
 from inspire_policy.ros.parameters import ConfigurationError, declare
@@ -44,6 +46,7 @@ class GateParameters:
     gripper: GripperRule
     stop_on_violation: bool
     lease_timeout: float
+    controller: ControllerParameters
 
 
 def declare_parameters(node: Node) -> GateParameters:
@@ -150,10 +153,18 @@ def declare_parameters(node: Node) -> GateParameters:
             "parameter deadman_required: expected false in lockstep, where no clock runs, found true"
         )
     try:
+        contract = ActionContract(lead_gain=gain, control_rate_hz=rate, frame=frame, tool_frame=tool_frame)
+        controller = declare_controller_parameters(node, contract, switched=gripper == "switch")
+        most, lead = limits["max_hold_distance"], controller.lead_limits.translation
+        if controller.controller == STIFF_POSE and lead > most:
+            raise ConfigurationError(
+                f"parameter max_lead: expected max_hold_distance ({most:g} m) at most, so that a hold stays where it was "
+                f"aimed at, found {lead:g} m"
+            )
         return GateParameters(
             lockstep=mode == "lockstep",
             motion_enabled=enabled,
-            contract=ActionContract(lead_gain=gain, control_rate_hz=rate, frame=frame, tool_frame=tool_frame),
+            contract=contract,
             envelope=Envelope(
                 workspace_low=tuple(corners["workspace_low"]),
                 workspace_high=tuple(corners["workspace_high"]),
@@ -165,6 +176,7 @@ def declare_parameters(node: Node) -> GateParameters:
             gripper=GripperRule(gripper),
             stop_on_violation=on_violation == "stop",
             lease_timeout=lease_timeout,
+            controller=controller,
         )
     except ValueError as error:
         raise ConfigurationError(str(error)) from error

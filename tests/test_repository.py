@@ -160,6 +160,8 @@ def check_command(words: list[str]) -> None:
     elif program == "docker":
         files = [word for word in rest if word.endswith((".yaml", ".yml")) or "Dockerfile" in word]
         assert all((ROOT / name).is_file() for name in files), f"expected {files}"
+        if "make" in rest:
+            check_make(rest[rest.index("make") + 1 :])
     elif program in {"pip", ".venv/bin/pip"}:
         for word in rest:
             if "/" in word and not word.startswith("-"):
@@ -171,7 +173,7 @@ def check_command(words: list[str]) -> None:
     elif program == "cd":
         assert (ROOT / rest[0]).is_dir() or rest[0].startswith("inspire"), f"expected the folder {rest[0]}"
     else:
-        assert program in {"git", "ros2", "export", "apt-get", "tensorboard", ".venv/bin/tensorboard", "pre-commit"}, (
+        assert program in {"git", "mkdir", "ros2", "export", "apt-get", "tensorboard", ".venv/bin/tensorboard", "pre-commit"}, (
             f"nothing checks the command: {program}"
         )
 

@@ -16,6 +16,8 @@ setup(
         # They exclude each other: both write the package onnxruntime (see inspire_policy/engines/distributions.py).
         "cpu": ["onnxruntime"],
         "gpu": ["onnxruntime-gpu"],
+        # Beside one of NVIDIA's TensorRT libraries, which come from elsewhere, or tensorrt-rtx.
+        "tensorrt": ["cuda-bindings"],
     },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{package}"]),
@@ -24,6 +26,7 @@ setup(
     entry_points={
         "console_scripts": [
             "policy_node = inspire_policy.nodes.policy_node:main",
+            "build_engine = inspire_policy.engines.tensorrt.command:main",
         ],
     },
 )

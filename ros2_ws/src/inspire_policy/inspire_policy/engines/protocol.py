@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-ENGINES = ("onnxruntime",)
+ENGINES = ("onnxruntime", "tensorrt", "rtx", "auto")
 
 
 class EngineError(Exception):
@@ -33,13 +34,26 @@ def make_engine(name: str, graphs: Mapping[str, Path], *, threads: int = 1) -> E
     """An engine with its graphs loaded.
 
     Args:
-        name: "onnxruntime". graphs: graph name -> ONNX file. threads: CPU threads of one run.
+        name: "onnxruntime"; "tensorrt" or "rtx", whose engines must have been built; "auto" takes the first of
+            tensorrt, rtx and onnxruntime that can be had here, and logs why not the others.
+        graphs: graph name -> ONNX file. threads: CPU threads of one run.
 
     Raises:
-        EngineError: unknown engine, engine not installed, or a file that it cannot load.
+        EngineError: unknown engine, engine not installed or not built, or a file that it cannot load.
     """
     if name == "onnxruntime":
         from inspire_policy.engines.onnxruntime import OnnxRuntimeEngine
 
         return OnnxRuntimeEngine(graphs, threads=threads)
+    if name in ("tensorrt", "rtx"):
+        from inspire_policy.engines.tensorrt.choice import open_engines
+
+        return open_engines(name, graphs)
+    if name == "auto":
+        for choice in ("tensorrt", "rtx"):
+            try:
+                return make_engine(choice, graphs)
+            except EngineError as error:
+                logging.getLogger(__name__).info("engine auto: not %s: %s", choice, error)
+        return make_engine("onnxruntime", graphs, threads=threads)
     raise EngineError(f"engine: expected one of {', '.join(ENGINES)}, found {name!r}; set the parameter `engine`")

@@ -111,7 +111,8 @@ class AutoregressiveProgram:
         for name, word in expected.items():
             if word not in self._words.axis_of:
                 raise ValueError(f"answer for {name}: expected one of {', '.join(self._words.words)}, found {word!r}")
-        pending, given = prefix, embeddings
+        pending: np.ndarray = prefix
+        given: np.ndarray | None = embeddings
         both_ways = len(prefix) if self._style.prefix_attention == "bidirectional" else 0
         answers: list[Answer] = []
         while True:

@@ -1,0 +1,1 @@
+"""TensorRT, and TensorRT for RTX: engines are built by a command and never while a robot waits."""

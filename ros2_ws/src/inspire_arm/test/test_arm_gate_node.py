@@ -1,151 +1,20 @@
 """The gate as a process, over real DDS: leases, refusals, lockstep answers, the loop in realtime and the last word."""
 
-import os
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
-import rclpy
 from geometry_msgs.msg import PoseStamped
 from inspire_msgs.msg import EndEffectorAction, GateStatus
-from inspire_msgs.srv import AcquireLease
 from rcl_interfaces.msg import ParameterType
 from rcl_interfaces.srv import DescribeParameters, ListParameters, SetParameters
-from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
-from rclpy.qos import QoSProfile
-from sensor_msgs.msg import JointState
+from stand import DOWN, EVERYTHING, MS, isolated
 from std_msgs.msg import Bool
-from std_srvs.srv import Trigger
 
-from inspire_policy.action import ActionContract, Lead
 from inspire_policy.ros import messages, qos
-from inspire_policy.ros.domains import free_domain_id
-
-CONTRACT = ActionContract()
-DOWN = np.array([1.0, 0.0, 0.0, 0.0])
-MS = 1_000_000
-EVERYTHING = QoSProfile(depth=1000)
-
-
-def isolated() -> dict[str, str]:
-    """An environment of its own ROS domain, on this host only."""
-    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    return os.environ | {"ROS_DOMAIN_ID": str(free_domain_id()), "OMP_NUM_THREADS": "1"}
-
-
-class Stand:
-    """A gate process and a test node in place of commander, body and operator."""
-
-    def __init__(self, *parameters: str) -> None:
-        environment = isolated()
-        arguments = [part for parameter in parameters for part in ("-p", parameter)]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "inspire_arm.nodes.arm_gate", "--ros-args", *arguments],
-            env=environment,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.context = Context()
-        rclpy.init(context=self.context, domain_id=int(environment["ROS_DOMAIN_ID"]))
-        self.node = rclpy.create_node("stand", context=self.context)
-        self.executor = SingleThreadedExecutor(context=self.context)
-        self.executor.add_node(self.node)
-        self.body = 0
-        self.targets: list[PoseStamped] = []
-        self.openings: list[float] = []
-        self.statuses: list[GateStatus] = []
-        node = self.node
-        node.create_subscription(PoseStamped, "arm/target_pose", self.targets.append, EVERYTHING)
-        node.create_subscription(
-            JointState, "arm/gripper_target", lambda m: self.openings.append(messages.gripper_opening(m)), EVERYTHING
-        )
-        node.create_subscription(GateStatus, "arm/status", self.statuses.append, qos.LATCHED)
-        self.poses = node.create_publisher(PoseStamped, "arm/state_pose", qos.STATE)
-        self.actions = node.create_publisher(EndEffectorAction, "inspire/action", qos.COMMAND)
-        self.lease = node.create_client(AcquireLease, "arm/acquire")
-        self.wait(
-            lambda: self.statuses and self.poses.get_subscription_count() and self.actions.get_subscription_count()
-        )
-        assert self.lease.wait_for_service(timeout_sec=60.0)
-
-    def wait(self, condition, seconds: float = 60.0, position=None) -> None:
-        """Spin until a condition holds, all the while with a further pose at `position`, if given."""
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, f"timed out; last status: {self.statuses[-1:]}"
-            if position is not None:
-                self.pose(self.next(), position)
-            self.executor.spin_once(timeout_sec=0.02)
-
-    def spin(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            self.executor.spin_once(timeout_sec=0.01)
-
-    def acquire(self, commander: str, release: bool = False) -> AcquireLease.Response:
-        return self.call(self.lease, AcquireLease.Request(commander_id=commander, release=release))
-
-    def trigger(self, name: str) -> Trigger.Response:
-        return self.call(self.client(Trigger, name), Trigger.Request())
-
-    def client(self, kind, name: str):
-        client = self.node.create_client(kind, name)
-        assert client.wait_for_service(timeout_sec=60.0)
-        return client
-
-    def call(self, client, request):
-        future = client.call_async(request)
-        self.wait(future.done)
-        return future.result()
-
-    def pose(self, stamp: int, position=(0.5, 0.0, 0.3)) -> None:
-        self.poses.publish(messages.to_pose_stamped(np.array(position), DOWN, stamp, CONTRACT.frame))
-
-    def act(self, stamp: int, commander: str = "policy", translation=(0.01, 0.0, 0.0)) -> None:
-        lead = Lead(np.array(translation), np.zeros(3), 1.0)
-        self.actions.publish(
-            messages.to_action(lead, CONTRACT, stamp=stamp, observation_stamp=stamp, commander_id=commander)
-        )
-
-    def now(self) -> int:
-        return self.node.get_clock().now().nanoseconds
-
-    def next(self) -> int:
-        """The next stamp of the body: evenly spaced however late this process runs on a busy machine."""
-        self.body = (self.body or self.now()) + 20 * MS
-        return self.body
-
-    def counts(self) -> dict[str, int]:
-        return {reason.name: reason.count for reason in self.statuses[-1].counts} if self.statuses else {}
-
-    def latched(self) -> list[str]:
-        return [reason.name for reason in self.statuses[-1].latched]
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.communicate()
-        self.executor.shutdown()
-        self.node.destroy_node()
-        self.context.try_shutdown()
-
-
-@pytest.fixture
-def stand():
-    stands: list[Stand] = []
-
-    def start(*parameters: str) -> Stand:
-        stands.append(Stand(*parameters))
-        return stands[-1]
-
-    yield start
-    for each in stands:
-        each.close()
 
 
 def test_lockstep_lease_duplicates_and_the_last_word(stand):

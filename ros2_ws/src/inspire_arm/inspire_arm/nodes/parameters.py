@@ -158,8 +158,8 @@ def declare_parameters(node: Node) -> GateParameters:
         most, lead = limits["max_hold_distance"], controller.lead_limits.translation
         if controller.controller == STIFF_POSE and lead > most:
             raise ConfigurationError(
-                f"parameter max_lead: expected max_hold_distance ({most:g} m) at most, so that a hold stays where it was "
-                f"aimed at, found {lead:g} m"
+                f"parameter max_lead: expected max_hold_distance ({most:g} m) at most, so that a hold stays where it "
+                f"was aimed at, found {lead:g} m"
             )
         return GateParameters(
             lockstep=mode == "lockstep",

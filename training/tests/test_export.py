@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,16 @@ def test_the_bundle_runs_and_agrees_with_torch(bundle: Path) -> None:
     assert sum(record.bytes for record in loaded.manifest.files.values()) < 25e6
     assert loaded.manifest.parity["frames"] == 10
     assert loaded.manifest.name in (bundle / "CARD.md").read_text()
+
+
+def test_tensorrt_builds_every_graph_that_is_exported(bundle: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed (requirements/development.txt has it)")
+    from inspire_policy.engines.tensorrt.build import build_engines
+    from inspire_policy.engines.tensorrt.store import read_record
+
+    copy = load_bundle(shutil.copytree(bundle, tmp_path / "tiny"))
+    folder = build_engines(copy, target="rtx", device="sm_89", say=lambda line: None)
+    assert set(read_record(folder).graphs) == {"perception", "decoder_48", "decoder_144", "head"}
 
 
 def test_a_bundle_that_disagrees_is_refused(

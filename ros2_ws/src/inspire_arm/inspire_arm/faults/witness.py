@@ -51,6 +51,7 @@ class Witness:
         self._told: tuple[object, ...] = ()
         self._poses: deque[Pose] = deque(maxlen=MEMORY)
         self._heard_stamp = 0
+        self._reach = self.setup.envelope.max_hold_distance + TINY
         self._pose_heard = self._deadman_heard = self._motion_at = self._said_at = self._tick_at = -(10**18)
         self._motion: Command | None = None  # the last one; None after a hold or a new episode
         self._target: Command | None = None  # the same, never forgotten while motion stays enabled
@@ -164,8 +165,10 @@ class Witness:
         known = any(_same(hold, pose) for pose in self._poses)
         if self._target is None:
             self._break("a hold before anything was commanded")
-        elif not known and (captured is not None or not _same(hold, self._target)):
+        elif not known and not _same(hold, self._target):
             self._break(f"a hold at {hold.position}, neither the last target nor a measured pose")
+        elif not any(math.dist(hold.position, pose.position) <= self._reach for pose in self._poses):
+            self._break(f"a hold at {hold.position}, far from every measured pose")
         elif captured is not None and self._elsewhere is None:
             self._break("a hold that was captured twice")
         self._hold = hold

@@ -19,6 +19,7 @@ setup(
     entry_points={
         "console_scripts": [
             "arm_gate = inspire_arm.nodes.arm_gate:main",
+            "arm_state = inspire_arm.nodes.arm_state:main",
             "fake_arm = inspire_arm.nodes.fake_arm:main",
         ],
     },

@@ -38,3 +38,16 @@ def share_folder() -> Path:
 def dds_profile() -> Path:
     """The Fast DDS profile that every process of a stack uses."""
     return share_folder() / "config" / "dds_profile.xml"
+
+
+def parameter_file(name: str) -> Path:
+    """The parameter file of that name in `config/`, or at that path.
+
+    Raises BadInput when there is none.
+    """
+    folder = share_folder() / "config"
+    for path in (folder / f"{name}.yaml", Path(name).expanduser()):
+        if path.is_file():
+            return path.resolve()
+    shipped = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
+    raise BadInput(f"parameter file: expected one of {shipped}, or the path of a YAML file, found {name!r}")

@@ -50,6 +50,8 @@ def ros_arguments(spec: NodeSpec) -> list[str]:
         arguments += ["-r", f"__ns:={spec.namespace}"]
     for source, target in spec.remappings:
         arguments += ["-r", f"{source}:={target}"]
+    for path in spec.parameter_files:
+        arguments += ["--params-file", path]
     for name, value in spec.parameters.items():
         arguments += ["-p", f"{name}:={_yaml(value)}"]
     return arguments

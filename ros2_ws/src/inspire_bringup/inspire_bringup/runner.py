@@ -63,6 +63,7 @@ def running(
         the processes, and a check that raises BadInput or StackFailure once a required node has ended.
     """
     environment = stack_environment(os.environ, domain_id=domain_id, log_folder=log_folder / "ros")
+    environment.update(stack.environment)
     os.environ.update(environment)
     nodes = (*stack.nodes, *extra_nodes)
     warning = shared_memory_warning(len(nodes) + 1)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from inspire_bringup.errors import BadInput
+from inspire_bringup.paths import parameter_file
 from inspire_policy.bundle import BundleError, find_bundle
 
 Value = bool | int | float | str
@@ -69,7 +70,8 @@ class NodeSpec:
     Attributes:
         package: the package that owns it. executable: the name of its console script.
         name: node name. namespace: absolute ("/left") or empty for the root.
-        parameters: name -> value. remappings: (from, to) pairs.
+        parameter_files: YAML files of parameters, read first. parameters: name -> value.
+        remappings: (from, to) pairs.
         lifecycle: a lifecycle node; it brings itself to ACTIVE where its parameter `autostart` is true.
         required: the stack fails when it dies.
         stop_order: nodes of a lower number are stopped first, so that a commander's last word still reaches the gate.
@@ -79,6 +81,7 @@ class NodeSpec:
     executable: str
     name: str
     namespace: str = ""
+    parameter_files: tuple[str, ...] = ()
     parameters: Mapping[str, Value] = field(default_factory=dict)
     remappings: tuple[tuple[str, str], ...] = ()
     lifecycle: bool = False
@@ -93,12 +96,14 @@ class Stack:
     Attributes:
         name: name of the stack. namespace: of all its nodes. commander: "policy", "expert" or "none".
         nodes: what is started, in this order (all at once).
+        environment: variables that its processes get whatever the user has set.
     """
 
     name: str
     namespace: str
     commander: str
     nodes: tuple[NodeSpec, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 SIM_ARGUMENTS: tuple[StackArgument, ...] = (
@@ -145,6 +150,13 @@ SIM_ARGUMENTS: tuple[StackArgument, ...] = (
         high=3600.0,
         description="Seconds without an answer after which an episode ends in lockstep.",
     ),
+    StackArgument(
+        name="added_latency",
+        default=0.0,
+        low=0.0,
+        high=10.0,
+        description="Seconds by which the policy's chunks come later than computed, for experiments.",
+    ),
 )
 
 
@@ -158,6 +170,7 @@ def sim_stack(
     image_size: int = 128,
     assets: str = "",
     lockstep_timeout: float = 30.0,
+    added_latency: float = 0.0,
 ) -> Stack:
     """The simulated arm: world, gate and commander.
 
@@ -167,7 +180,7 @@ def sim_stack(
         BadInput: a value is not among its choices, or the bundle does not exist.
     """
     values: dict[str, Value] = {"world": world, "mode": mode, "commander": commander, "image_size": image_size}
-    values["lockstep_timeout"] = lockstep_timeout
+    values.update(lockstep_timeout=lockstep_timeout, added_latency=added_latency)
     for argument in SIM_ARGUMENTS:
         if argument.name in values:
             argument.parse(values[argument.name])
@@ -176,22 +189,30 @@ def sim_stack(
     timing: dict[str, Value] = {"mode": mode, "use_sim_time": True}
     body: dict[str, Value] = {"world": world, "mode": mode, "image_size": image_size, "assets": assets}
     body["lockstep_timeout"] = lockstep_timeout
-    gate: dict[str, Value] = {**timing, "preset": "sim"}
     nodes = [
         node(package="inspire_sim", executable="sim_node", name="sim", stop_order=2, parameters=body),
-        node(package="inspire_arm", executable="arm_gate", name="arm_gate", stop_order=1, parameters=gate),
+        node(
+            package="inspire_arm",
+            executable="arm_gate",
+            name="arm_gate",
+            stop_order=1,
+            parameter_files=(str(parameter_file("sim")),),
+            parameters=timing,
+        ),
     ]
     if commander == "expert":
         nodes.append(node(package="inspire_sim", executable="expert_node", name="expert", parameters=timing))
     elif commander == "policy":
-        brain: dict[str, Value] = {**timing, "bundle": _bundle_folder(bundle), "body": world, "autostart": True}
+        brain: dict[str, Value] = {**timing, "bundle": bundle_folder(bundle), "body": world, "autostart": True}
+        brain["added_latency"] = added_latency
         nodes.append(
             node(package="inspire_policy", executable="policy_node", name="policy", lifecycle=True, parameters=brain)
         )
     return Stack(name="sim", namespace=namespace, commander=commander, nodes=tuple(nodes))
 
 
-def _bundle_folder(name: str) -> str:
+def bundle_folder(name: str) -> str:
+    """The folder of a bundle by name or path. Raises BadInput."""
     try:
         return str(find_bundle(name))
     except BundleError as error:

@@ -15,7 +15,6 @@ from inspire_bringup.stacks import NodeSpec, Stack, StackArgument, Value, absolu
 
 ARMS = ("franka", "ur_servo")
 COMMANDERS = ("policy", "none")
-FAKES = ("none", "servo", "fzi", "crisp")
 ANY = "any"
 
 ROBOT_ARGUMENTS: tuple[StackArgument, ...] = (
@@ -61,10 +60,9 @@ ROBOT_ARGUMENTS: tuple[StackArgument, ...] = (
     ),
     StackArgument(
         name="fake_arm",
-        default=FAKES[0],
-        choices=FAKES,
-        description="Instead of the arm's driver start a stand-in with the semantics of MoveIt Servo (for a twist "
-        "arm), FZI's or CRISP's controllers (for poses): to try the stack without an arm.",
+        default=False,
+        description="Instead of the arm's driver start a stand-in with the time-outs, frames and refusals of its "
+        "controller, to try the stack without an arm.",
     ),
     NAMESPACE,
     DISCOVERY_RANGE,
@@ -82,7 +80,7 @@ def robot_stack(
     cameras: str = "",
     camera_source: str = "live",
     autostart: bool = False,
-    fake_arm: str = FAKES[0],
+    fake_arm: bool = False,
     namespace: str = "",
     discovery_range: str = "LOCALHOST",
 ) -> Stack:
@@ -91,8 +89,7 @@ def robot_stack(
     Raises:
         BadInput: a value is not among its choices, or a file or bundle does not exist.
     """
-    values = {"commander": commander, "camera_source": camera_source, "fake_arm": fake_arm}
-    values["discovery_range"] = discovery_range
+    values = {"commander": commander, "camera_source": camera_source, "discovery_range": discovery_range}
     for argument in ROBOT_ARGUMENTS:
         if argument.name in values:
             argument.parse(values[argument.name])
@@ -100,17 +97,12 @@ def robot_stack(
     file = str(parameter_file(arm))
     node = partial(NodeSpec, namespace=namespace, parameter_files=(file,))
     gate: dict[str, Value] = {"mode": "realtime", "enable_motion": enable_motion, "deadman_required": deadman_required}
-    driver: NodeSpec
-    if fake_arm == "none":
-        driver = node(package="inspire_arm", executable="arm_state", name="arm_state", stop_order=2)
-    else:
-        # A stand-in speaks the project's own topics, and has no action server.
+    driver = "fake_arm" if fake_arm else "arm_state"
+    if fake_arm:  # it speaks the project's own topics, and has no action server
         gate |= {"command_topic": "", "gripper_output": "joint_state", "gripper_target": ""}
-        told: dict[str, Value] = {"controller": fake_arm}
-        driver = node(package="inspire_arm", executable="fake_arm", name="fake_arm", stop_order=2, parameters=told)
     nodes = [
         node(package="inspire_arm", executable="arm_gate", name="arm_gate", stop_order=1, parameters=gate),
-        driver,
+        node(package="inspire_arm", executable=driver, name=driver, stop_order=2),
         *camera_nodes(cameras, source=camera_source, autostart=autostart, namespace=namespace, required=False),
     ]
     if commander == "policy":

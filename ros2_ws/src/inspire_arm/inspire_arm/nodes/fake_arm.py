@@ -16,7 +16,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64
 
-from inspire_arm.fakes import FAKES, SERVO, FakeServo, make_fake
+from inspire_arm.fakes import CRISP, FAKES, FakeServo, make_fake
 from inspire_arm.fakes.body import Body
 from inspire_arm.gripper import GripperRange
 from inspire_arm.motion import Twist
@@ -37,7 +37,7 @@ class FakeArm(Node):
         kind = declare(
             self,
             "controller",
-            SERVO,
+            CRISP,
             "servo: MoveIt Servo, stops 0.1 s after the last twist; fzi: goes on to the last target; crisp: compliant, "
             "deaf to two publishers.",
             choices=FAKES,

@@ -80,8 +80,8 @@ class Brain:
                 raise ValueError(f"override: expected a word among {', '.join(words)}, found {word!r}")
         return forced
 
-    def executor(self, *, horizon: int, lockstep: bool) -> ChunkExecutor:
-        """A chunk executor for this bundle; `horizon` 0 takes the manifest's.
+    def executor(self, *, horizon: int, lockstep: bool, blend: int = 0, added_latency: float = 0.0) -> ChunkExecutor:
+        """A chunk executor for this bundle; `horizon` 0 takes the manifest's. See ChunkExecutor for the others.
 
         Raises ValueError on one longer than the chunk.
         """
@@ -92,6 +92,8 @@ class Brain:
             horizon=horizon or manifest.horizon,
             lockstep=lockstep,
             max_gap_periods=MAX_GAP_PERIODS if lockstep else REALTIME_GAP_PERIODS,
+            blend=blend,
+            added_latency=added_latency,
         )
 
     def think(self, job: Job) -> Tick:

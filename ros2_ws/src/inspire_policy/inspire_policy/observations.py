@@ -72,6 +72,12 @@ class ObservationSet:
             ),
         )
 
+    def exchange(self, cameras: Mapping[str, ImageGeometry]) -> None:
+        """Another model looks through the same cameras. What was collected stays."""
+        if set(cameras) != set(self._cameras):
+            raise ValueError(f"expected cameras {', '.join(self._cameras)}, found {', '.join(cameras)}")
+        self._cameras = dict(cameras)
+
     @property
     def counts(self) -> Counter[str]:
         """Parts that were refused or came to nothing, by name."""

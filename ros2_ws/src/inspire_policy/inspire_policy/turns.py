@@ -1,4 +1,5 @@
-"""Whose turn it is: which observation a commander still has to answer, and how long its answers take. No ROS.
+"""Whose turn it is: which observation a commander still has to answer, how long its answers take, how often they come.
+No ROS.
 
 In lockstep the world sends an observation again until it is answered, so a commander that sees an answered stamp says
 the very same again and computes nothing. A stamp further than 1.5 periods from the last answered one means another
@@ -64,3 +65,32 @@ class Latencies:
     def percentile(self, percent: float) -> float:
         """The percentile (0..100), s; 0 without any duration."""
         return float(np.percentile(self._values, percent)) if self._values else 0.0
+
+
+class Rate:
+    """How often something happens: events per second over the last `size` of them, on a steady clock.
+
+    Falls while nothing comes.
+    """
+
+    def __init__(self, size: int = 40) -> None:
+        self._times: deque[float] = deque(maxlen=size)
+
+    def add(self, now: float) -> None:
+        """Note one event at `now` s."""
+        self._times.append(now)
+
+    def hertz(self, now: float) -> float:
+        """Events per second up to `now` s; 0 before the second one."""
+        if len(self._times) < 2:
+            return 0.0
+        return len(self._times) / max(now - self._times[0], 1e-9)
+
+    @property
+    def full(self) -> bool:
+        """Whether there were enough events for the rate to mean something."""
+        return len(self._times) == self._times.maxlen
+
+    def restart(self) -> None:
+        """Forget everything: what was counted has stopped on purpose."""
+        self._times.clear()

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import numpy as np
-from builtin_interfaces.msg import Time
+from builtin_interfaces.msg import Duration, Time
 from geometry_msgs.msg import Point, Pose, PoseStamped, Quaternion, Vector3
 from inspire_msgs.msg import DirectionAnswer, DirectionAnswers, EndEffectorAction
 from sensor_msgs.msg import CameraInfo, Image, JointState
@@ -49,6 +49,11 @@ def to_stamp(nanoseconds: int) -> Time:
     """Int nanoseconds as a message stamp."""
     sec, nanosec = divmod(int(nanoseconds), NANOSECONDS)
     return Time(sec=sec, nanosec=nanosec)
+
+
+def duration_ns(duration: Duration) -> int:
+    """A message's duration as int nanoseconds; may be negative."""
+    return int(duration.sec) * NANOSECONDS + int(duration.nanosec)
 
 
 def pose_arrays(pose: Pose) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,63 @@
+"""What people and recorders are told of each inference: answers, chunk and overlay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from inspire_msgs.msg import ActionChunk, DirectionAnswers
+from rclpy.node import Node
+from sensor_msgs.msg import Image
+
+from inspire_policy.brain import Job
+from inspire_policy.execution import Step
+from inspire_policy.manifest import Manifest
+from inspire_policy.overlay import draw_overlay
+from inspire_policy.programs.base import Tick
+from inspire_policy.ros.messages import to_action, to_answers, to_rgb_image, to_stamp
+from inspire_policy.ros.qos import COMMAND, IMAGE, LATCHED
+
+
+class Narrator:
+    """Publishes `inspire/answers`, `inspire/action_chunk` and, where somebody looks, `inspire/overlay`."""
+
+    def __init__(self, node: Node, commander_id: str) -> None:
+        self._commander_id = commander_id
+        self._answers = node.create_publisher(DirectionAnswers, "inspire/answers", LATCHED)
+        self._chunks = node.create_publisher(ActionChunk, "inspire/action_chunk", COMMAND)
+        self._overlays = node.create_publisher(Image, "inspire/overlay", IMAGE)
+
+    def tell(self, job: Job, tick: Tick, manifest: Manifest, chunk: Sequence[Step]) -> DirectionAnswers:
+        """Publish an inference and return its answers.
+
+        Args:
+            job, tick: what was asked and answered. manifest: of the bundle that answered. chunk: what is made of it.
+        """
+        words = manifest.words.vocabulary
+        stamp = job.observation.stamp
+        overridden = [answer.object for answer in tick.answers if answer.forced]
+        answers = to_answers(tick.answers, words, instruction=job.instruction, stamp=stamp, overridden=overridden)
+        self._answers.publish(answers)
+        self._chunks.publish(self._chunk(stamp, manifest, chunk))
+        if self._overlays.get_subscription_count():
+            picture = draw_overlay(job.observation.images, job.instruction, words.words, tick.answers)
+            self._overlays.publish(to_rgb_image(picture, stamp, ""))
+        return answers
+
+    def _chunk(self, stamp: int, manifest: Manifest, steps: Sequence[Step]) -> ActionChunk:
+        contract = manifest.contract
+        chunk = ActionChunk(chunk_id=steps[0].chunk_id, control_rate_hz=contract.control_rate_hz)
+        chunk.header.stamp = to_stamp(stamp)
+        chunk.header.frame_id = contract.frame
+        chunk.actions = [
+            to_action(
+                step.lead,
+                contract,
+                stamp=step.stamp,
+                observation_stamp=stamp,
+                commander_id=self._commander_id,
+                chunk_id=step.chunk_id,
+                index=step.index,
+            )
+            for step in steps
+        ]
+        return chunk

@@ -38,6 +38,7 @@ def evaluate(
     split: str = "",
     task: str = "",
     instruction: str = "",
+    latency: float = 0.0,
     workers: int = 1,
     videos: Videos = "failures",
 ) -> int:
@@ -56,6 +57,7 @@ def evaluate(
             each. Empty: unseen_positions in tabletop, train elsewhere.
         task: name or index of one task; empty: drawn by the seed.
         instruction: told instead of the task's own words.
+        latency: inference time added to each chunk, s; in lockstep counted in control periods, rounded up.
         workers: stacks side by side.
         videos: of which episodes: failures, none or all. They are run again for it, after the numbers are written.
 
@@ -63,7 +65,7 @@ def evaluate(
         0 when the evaluation is complete (whatever its rate), 2 bad input, 3 a stack that keeps dying.
     """
     split = split or ("unseen_positions" if world == "tabletop" else "train")
-    settings = Settings(bundle, world, mode, commander, split, task, instruction)
+    settings = Settings(bundle, world, mode, commander, split, task, instruction, latency)
     stacks = Stacks()
     try:
         if not through_ros:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 
 from inspire_sim.results import EpisodeResult
@@ -37,6 +37,7 @@ class Settings:
     split: str
     task: str
     instruction: str
+    latency: float = 0.0
 
 
 def claim(folder: Path, settings: Settings) -> None:
@@ -55,11 +56,13 @@ def claim(folder: Path, settings: Settings) -> None:
         theirs = json.loads(text)
     except ValueError:
         theirs = {}
-    for name, value in mine.items():
-        if theirs.get(name) != value:
+    for field in fields(Settings):
+        default = None if field.default is MISSING else field.default  # a folder from before there was such a setting
+        value, found = mine[field.name], theirs.get(field.name, default)
+        if found != value:
             raise EvaluationError(
-                f"out: expected a folder of an evaluation with {name} {value!r}, "
-                f"found one with {theirs.get(name)!r} in {folder}; choose another --out",
+                f"out: expected a folder of an evaluation with {field.name} {value!r}, "
+                f"found one with {found!r} in {folder}; choose another --out",
                 2,
             )
 

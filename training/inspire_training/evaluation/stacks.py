@@ -77,7 +77,11 @@ def run_arguments(settings: Settings, seeds: Sequence[int], logs: Path) -> list[
         "sim", "--world", s.world, "--mode", s.mode, "--commander", s.commander, "--bundle", s.bundle, "--split",
         s.split, "--task", s.task, "--seeds", ",".join(map(str, seeds)), "--logs", str(logs),
     ]  # fmt: skip
-    return [*arguments, "--instruction", s.instruction] if s.instruction else arguments
+    if s.instruction:
+        arguments += ["--instruction", s.instruction]
+    if s.latency:
+        arguments += ["--added-latency", str(s.latency)]
+    return arguments
 
 
 def _environment() -> dict[str, str]:

@@ -204,6 +204,8 @@ class EpisodeDriver:
                 and commander.state == CommanderStatus.ACTING
                 and commander.instruction == started.instruction
             )
+            if following:  # a world that judges ends the instruction before its own status has come
+                sent = time.monotonic()
             if commander is not None and sent and commander.state == CommanderStatus.REFUSED:
                 return "refused", commander.reason
             if commander is not None and sent and commander.state in _GONE:
@@ -253,8 +255,8 @@ class EpisodeDriver:
             steps=int(getattr(self._latest.get("episode"), "step", 0)), max_steps=int(started.max_steps),
             wall_s=round(wall, 3), stage=_stage(not failure, self._target_grasped), compared=tally.compared,
             right=tally.right, ties=tally.ties, directions=tally.directions, confusions=dict(tally.confusions),
-            answers=tally.answers, clamps=int(gate.clamps) if gate else 0, stops={stop.name: int(stop.count) for stop
-            in gate.counts} if gate else {}, latency_p50=float(commander.latency_p50) if commander else 0.0,
+            answers=tally.answers, clamps=int(gate.clamps) if gate else 0, stops=_stops(gate),
+            latency_p50=float(commander.latency_p50) if commander else 0.0,
             latency_p95=float(commander.latency_p95) if commander else 0.0,
             dropped=int(commander.dropped) if commander else 0, target_start=places.get("target"),
             destination_start=places.get("destination"),
@@ -326,6 +328,11 @@ class EpisodeDriver:
         while before != self._received:  # what is already there, without waiting
             before = self._received
             self._executor.spin_once(timeout_sec=0.0)
+
+
+def _stops(gate: GateStatus | None) -> dict[str, int]:
+    """The gate's counts by name, without the commander letting go at the end: that is no stop of the episode."""
+    return {stop.name: int(stop.count) for stop in gate.counts if stop.name != "lease_released"} if gate else {}
 
 
 def _kind(reason: str) -> str:

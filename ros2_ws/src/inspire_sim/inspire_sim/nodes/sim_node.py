@@ -21,6 +21,7 @@ from inspire_policy.ros.messages import NANOSECONDS, MessageError, gripper_openi
 from inspire_policy.ros.parameters import ConfigurationError, declare
 from inspire_policy.ros.process import run_node
 from inspire_policy.ros.qos import COMMAND
+from inspire_sim.nodes.judge import EpisodeJudge
 from inspire_sim.nodes.lockstep import Turnstile
 from inspire_sim.nodes.publishing import BodyPublisher
 from inspire_sim.simulation import Simulation, State, Target
@@ -57,6 +58,7 @@ class SimNode(Node):
         self._last_pose: PoseStamped | None = None
         self._last_opening: float | None = None
         self._body = BodyPublisher(self, self._simulation)
+        self._judge = EpisodeJudge(self, self._simulation)
         self.create_subscription(PoseStamped, "arm/target_pose", self._on_pose, COMMAND)
         self.create_subscription(JointState, "arm/gripper_target", self._on_gripper, COMMAND)
         self.create_service(ResetWorld, "sim/reset", self._on_reset)
@@ -104,7 +106,7 @@ class SimNode(Node):
         if not target.finite:
             self._complain("arm/target_pose: expected finite numbers, found others; not followed")
             self._simulation.fail("bad_target: expected finite numbers in the commanded pose, found others")
-            self._body.episode(self._stamp)
+            self._say_episode()
             return
         self._simulation.start()
         self._simulation.advance(target)
@@ -120,7 +122,7 @@ class SimNode(Node):
                 "is the commander running?"
             )
             self._turnstile.close()
-            self._body.episode(self._stamp)
+            self._say_episode()
         elif self._turnstile.resend_due(now):
             self._body.observation(self._stamp)
 
@@ -144,7 +146,12 @@ class SimNode(Node):
         if self._lockstep and not self._simulation.over:
             self._turnstile.ask(self._stamp, time.monotonic())
         self._body.observation(self._stamp)
+        self._say_episode()
+
+    def _say_episode(self) -> None:
+        """Publish how the episode stands and, when it is over, judge the commander."""
         self._body.episode(self._stamp)
+        self._judge.look()
 
     def _on_reset(self, request: ResetWorld.Request, response: ResetWorld.Response) -> ResetWorld.Response:
         try:

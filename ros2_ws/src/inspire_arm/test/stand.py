@@ -100,8 +100,8 @@ class Stand:
     def pose(self, stamp: int, position=(0.5, 0.0, 0.3)) -> None:
         self.poses.publish(messages.to_pose_stamped(np.array(position), DOWN, stamp, CONTRACT.frame))
 
-    def act(self, stamp: int, commander: str = "policy", translation=(0.01, 0.0, 0.0)) -> None:
-        lead = Lead(np.array(translation), np.zeros(3), 1.0)
+    def act(self, stamp: int, commander: str = "policy", translation=(0.01, 0.0, 0.0), opening: float = 1.0) -> None:
+        lead = Lead(np.array(translation), np.zeros(3), opening)
         self.actions.publish(
             messages.to_action(lead, CONTRACT, stamp=stamp, observation_stamp=stamp, commander_id=commander)
         )

@@ -6,10 +6,10 @@ import sys
 
 import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseStamped
 from inspire_msgs.msg import EndEffectorAction, GateStatus
-from rcl_interfaces.msg import ParameterType
-from rcl_interfaces.srv import DescribeParameters, ListParameters, SetParameters
+from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from stand import DOWN, EVERYTHING, MS, isolated
 from std_msgs.msg import Bool
@@ -149,20 +149,21 @@ def test_a_robot_moves_only_while_the_deadman_is_held(stand):
     gate.wait(lambda: {"deadman_released", "deadman_lost"} & set(gate.counts()))
 
 
-def test_every_parameter_has_a_description_and_every_number_a_range(stand):
-    gate = stand("mode:=lockstep")
-    names = gate.call(gate.client(ListParameters, "arm_gate/list_parameters"), ListParameters.Request()).result.names
-    ours = [name for name in names if not name.startswith(("qos_overrides", "start_type_description", "use_sim_time"))]
-    assert {"keep_out", "deadman_required", "on_violation", "enable_motion", "workspace_low"} <= set(ours)
-    described = gate.call(
-        gate.client(DescribeParameters, "arm_gate/describe_parameters"), DescribeParameters.Request(names=ours)
-    ).descriptors
-    for each in described:
-        assert len(each.description) > 10, each.name
-        if each.type in (ParameterType.PARAMETER_DOUBLE, ParameterType.PARAMETER_INTEGER):
-            assert each.floating_point_range or each.integer_range, each.name
-        if each.type == ParameterType.PARAMETER_DOUBLE_ARRAY:
-            assert "from -10 to 10" in each.additional_constraints, each.name
+def test_diagnostics_name_state_rates_ages_and_every_reason(stand):
+    gate = stand("mode:=lockstep", "preset:=sim")
+    told: list[DiagnosticStatus] = []
+    gate.node.create_subscription(
+        DiagnosticArray, "/diagnostics", lambda message: told.extend(message.status), EVERYTHING
+    )
+    gate.act(100_000 * MS)
+    gate.wait(lambda: told and "no_lease" in {pair.key for pair in told[-1].values})
+    values = {pair.key: pair.value for pair in told[-1].values}
+    assert told[-1].name == "arm_gate" and told[-1].message == "idle" and told[-1].level == DiagnosticStatus.OK
+    assert values["no_lease"] == "1" and values["pose_age_ms"] == "none" and float(values["action_age_ms"]) > 0
+    assert values["controller"] == "impedance_pose" and values["lease"] == "none" and values["command_rate_hz"] == "0"
+    assert gate.trigger("arm/stop").success
+    gate.wait(lambda: told[-1].level == DiagnosticStatus.ERROR)
+    assert "operator_stop" in told[-1].message
 
 
 @pytest.mark.parametrize(
@@ -172,6 +173,9 @@ def test_every_parameter_has_a_description_and_every_number_a_range(stand):
         ("max_linear_speed:=9.0", "parameter max_linear_speed: expected a decimal number"),
         ("workspace_low:=[2.0, 0.0, 0.0]", "expected workspace_low below workspace_high"),
         ("silence_hold:=0.6", "expected 0 < hold_after < fault_after"),
+        ("controller:=servo", "parameter controller: expected text, one of impedance_pose, stiff_pose, twist"),
+        ("twist_frame:=world", "expected panda_link0 (base_frame) or panda_grip_site (tool_frame), found 'world'"),
+        ("gripper_open_position:=0.0", "expected two different positions for closed and open"),
         ("keep_out:=[0.1, 0.2, 0.3]", "expected six numbers (m) for each box"),
     ],
 )

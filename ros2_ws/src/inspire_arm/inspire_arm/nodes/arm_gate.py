@@ -23,10 +23,12 @@ from inspire_arm.adapters import make_adapter
 from inspire_arm.gate import Gate, Snapshot
 from inspire_arm.motion import Action, Command, Pose
 from inspire_arm.nodes.grippers import Gripper, JointStateGripper, make_gripper
+from inspire_arm.nodes.health import ACTION, DEADMAN, POSE, GateHealth
 from inspire_arm.nodes.outputs import Output, make_output
 from inspire_arm.nodes.parameters import declare_parameters
 from inspire_arm.reasons import OPERATOR_STOP, Reason
 from inspire_policy.ros import messages, qos
+from inspire_policy.ros.diagnostics import Diagnostics
 from inspire_policy.ros.process import run_node
 
 LOOP_PERIOD = 0.01  # s
@@ -57,6 +59,7 @@ class ArmGate(Node):
             stop_on_violation=parameters.stop_on_violation,
             lease_timeout=parameters.lease_timeout,
         )
+        self._health = GateHealth(controller.controller)
         self._pose_stamp = 0
         self._told: tuple[object, ...] = ()
         self._arm = make_output(self, controller), make_gripper(self, controller.gripper)
@@ -77,6 +80,7 @@ class ArmGate(Node):
         self.create_timer(GRAPH_PERIOD, self._count_publishers, clock=steady)
         if not self._lockstep:
             self.create_timer(LOOP_PERIOD, self._on_tick, clock=steady)
+        Diagnostics(self, lambda: self._health.report(self._gate.snapshot, time.monotonic()))
         self.add_post_set_parameters_callback(self._on_parameters)
         self._publish_status()
         if not parameters.motion_enabled:
@@ -94,6 +98,7 @@ class ArmGate(Node):
         position, quaternion = messages.pose_arrays(message.pose)
         stamp = messages.stamp_ns(message.header.stamp)
         self._pose_stamp = stamp
+        self._health.hear(POSE, time.monotonic())
         pose = Pose(stamp, message.header.frame_id, position, quaternion)
         self._publish(self._gate.on_pose(pose, now=self._now(), steady=time.monotonic_ns()))
 
@@ -105,6 +110,7 @@ class ArmGate(Node):
 
     def _on_action(self, message: EndEffectorAction) -> None:
         self._count_publishers()
+        self._health.hear(ACTION, time.monotonic())
         action = Action(
             stamp=messages.stamp_ns(message.header.stamp),
             observation_stamp=messages.stamp_ns(message.observation_stamp),
@@ -118,6 +124,7 @@ class ArmGate(Node):
         self._publish(self._gate.on_action(action, now=self._now(), steady=time.monotonic_ns()))
 
     def _on_deadman(self, message: Bool) -> None:
+        self._health.hear(DEADMAN, time.monotonic())
         self._publish(self._gate.on_deadman(message.data, now=self._now(), steady=time.monotonic_ns()))
 
     def _on_parameters(self, parameters: list[Parameter]) -> None:
@@ -159,6 +166,7 @@ class ArmGate(Node):
         """Publish a command, and the status where it changed."""
         if command is not None:
             self._say(command, *self._arm)
+            self._health.say(time.monotonic())
         withheld = self._gate.take_withheld()
         if withheld is not None:
             self._say(withheld, *self._dry_run)

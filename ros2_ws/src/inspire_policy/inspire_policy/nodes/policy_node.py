@@ -69,6 +69,7 @@ class PolicyNode(ConfigurableNode):
         self._since = time.monotonic()
         self._told: tuple[str, tuple[str, ...]] = ("", ())
         self._forced: dict[str, str] = {}
+        self._draft: dict[str, str] = {}  # the last answers to the running instruction; they seldom change
         self._commander = Commander(
             self,
             COMMANDER_ID,
@@ -148,7 +149,7 @@ class PolicyNode(ConfigurableNode):
         if self._brain is None:
             raise ValueError("instruction: expected a configured policy, found none; configure and activate it")
         self._told = self._brain.objects_of(text, ask=self._parameters.ask_questions)
-        self._forced = {}
+        self._forced, self._draft = {}, {}
 
     def _stop(self) -> None:
         self._execution.reset()
@@ -226,7 +227,7 @@ class PolicyNode(ConfigurableNode):
                 self._commander.repeat()
             return
         if decision.ticket is not None:
-            job = Job(observation, *self._told, self._forced)
+            job = Job(observation, *self._told, self._forced, self._draft)
             self._thread.submit(Request(decision.ticket, self._brain, job, arrived))
         if decision.step is not None:
             self._act(decision.step)
@@ -254,6 +255,7 @@ class PolicyNode(ConfigurableNode):
             if isinstance(result, Exception):
                 self._commander.fail(f"inference: {type(result).__name__}: {result}")
                 continue
+            self._draft = {answer.object: answer.word for answer in result.answers}
             step = self._execution.deliver(request.ticket, result.leads)
             if step is not None:
                 self._act(step)

@@ -9,7 +9,10 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+import yaml
+
 from inspire_bringup.camera_stack import CAMERA_SOURCE, DISCOVERY, DISCOVERY_RANGE, NAMESPACE, camera_nodes
+from inspire_bringup.errors import BadInput
 from inspire_bringup.paths import parameter_file
 from inspire_bringup.stacks import NodeSpec, Stack, StackArgument, Value, absolute_namespace, bundle_folder
 
@@ -95,6 +98,7 @@ def robot_stack(
             argument.parse(values[argument.name])
     namespace = absolute_namespace(namespace)
     file = str(parameter_file(arm))
+    _check_order(file)
     node = partial(NodeSpec, namespace=namespace, parameter_files=(file,))
     gate: dict[str, Value] = {"mode": "realtime", "enable_motion": enable_motion, "deadman_required": deadman_required}
     driver = "fake_arm" if fake_arm else "arm_state"
@@ -118,3 +122,19 @@ def robot_stack(
         nodes=tuple(nodes),
         environment={DISCOVERY: discovery_range},
     )
+
+
+def _check_order(file: str) -> None:
+    """ROS reads sections in the order in which their names first appear, and arguments are one of `/**`.
+
+    Raises BadInput on a file that would win over enable_motion and deadman_required.
+    """
+    try:
+        sections = list(yaml.safe_load(Path(file).read_text()) or {})
+    except (yaml.YAMLError, TypeError, UnicodeDecodeError) as error:
+        raise BadInput(f"arm: expected a YAML file of ROS parameters, found {file}: {error}") from error
+    if "/**" in sections[:-1]:
+        found = ", ".join(sections)
+        raise BadInput(
+            f"arm: expected the section /** last in {file}, found {found}: sections below it win over launch arguments"
+        )

@@ -7,9 +7,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import Qwen2Config, Qwen2Model
-from transformers.models.qwen2.modeling_qwen2 import apply_rotary_pos_emb
 
+from inspire_training.model.libraries import Qwen2Config, Qwen2Model, apply_rotary_pos_emb
 from inspire_training.model.presets import BackboneConfig
 
 

@@ -18,7 +18,7 @@ from rclpy.node import Node
 from std_msgs.msg import String
 
 from inspire_policy.action import ActionContract
-from inspire_policy.outcomes import Ending, Outcome, judged
+from inspire_policy.outcomes import Ending, Outcome
 from inspire_policy.ros.lease import Lease
 from inspire_policy.ros.messages import stamp_ns
 from inspire_policy.ros.qos import COMMAND, INSTRUCTION, LATCHED
@@ -168,11 +168,6 @@ class Commander:
         """End the running instruction because it was judged, cancelled or out of time; the gate holds."""
         if self.instruction:
             self._end(ending, CommanderStatus.READY)
-
-    def conclude(self, reason: str) -> None:
-        """The same with a judgement in words: `judged_success: ...` or `judged_failure: ...`."""
-        name, _, why = reason.partition(": ")
-        self.finish(judged(name == "judged_success", why))
 
     def close(self) -> None:
         """The last word of the process: give the lease back, so that the gate holds, and wait for its answer for up

@@ -1,6 +1,7 @@
 """Rules of the repository: sizes, layers, and that what the README says to run exists."""
 
 import ast
+import importlib
 import re
 import shlex
 import subprocess
@@ -131,9 +132,10 @@ def check_launch(words: list[str]) -> None:
     path = ROOT / "ros2_ws/src" / package / "launch" / file
     assert path.is_file(), f"expected {path}"
     if package == "inspire_bringup":
-        from inspire_bringup.stacks import SIM_ARGUMENTS
-
-        names = {argument.name for argument in SIM_ARGUMENTS}
+        stack = file.partition(".")[0]
+        where = "stacks" if stack == "sim" else f"{stack}_stack"
+        module = importlib.import_module(f"inspire_bringup.{where}")
+        names = {argument.name for argument in getattr(module, f"{stack.upper()}_ARGUMENTS")}
         given = {argument.partition(":=")[0] for argument in arguments if ":=" in argument}
         assert given <= names, f"{file} has no argument {given - names}"
 

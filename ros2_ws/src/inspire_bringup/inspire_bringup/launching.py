@@ -56,6 +56,7 @@ def _node(spec: NodeSpec) -> Node:
         namespace=spec.namespace,
         parameters=[*spec.parameter_files, dict(spec.parameters)],
         remappings=list(spec.remappings),
+        ros_arguments=["--enclave", spec.enclave],
         output="screen",
         on_exit=[EmitEvent(event=Shutdown(reason=f"{spec.name} ended"))] if spec.required else None,
     )

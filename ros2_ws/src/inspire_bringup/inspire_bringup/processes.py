@@ -44,8 +44,8 @@ def node_command(spec: NodeSpec) -> list[str]:
 
 
 def ros_arguments(spec: NodeSpec) -> list[str]:
-    """Name, namespace, remappings and parameters of a node as ROS arguments."""
-    arguments = ["--ros-args", "-r", f"__node:={spec.name}"]
+    """Name, namespace, enclave, remappings and parameters of a node as ROS arguments."""
+    arguments = ["--ros-args", "--enclave", spec.enclave, "-r", f"__node:={spec.name}"]
     if spec.namespace:
         arguments += ["-r", f"__ns:={spec.namespace}"]
     for source, target in spec.remappings:

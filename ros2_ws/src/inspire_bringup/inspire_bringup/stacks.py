@@ -88,6 +88,11 @@ class NodeSpec:
     required: bool = True
     stop_order: int = 0
 
+    @property
+    def enclave(self) -> str:
+        """The SROS2 enclave of the node's kind (security/policy.xml); without ROS_SECURITY_ENABLE it has no effect."""
+        return "/inspire/" + self.executable.removesuffix("_node")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:

@@ -34,10 +34,14 @@ setup(
         *installed("config/*"),
         *installed("launch/*.launch.py"),
         *installed("bundles/*/*"),
+        *installed("security/*"),
+        *installed("rviz/*"),
+        *installed("foxglove/*"),
     ],
     entry_points={
         "console_scripts": [
             "recorder_node = inspire_bringup.recorder_node:main",
+            "teleop_node = inspire_bringup.teleop_node:main",
         ],
     },
 )

@@ -1,11 +1,15 @@
-"""An MCAP file that is either complete or not there: written under another name and renamed when it is closed.
+"""An MCAP file being written: under another name until it is complete, readable up to the last flush if it never is.
 
 Messages are stored as they came over the wire (CDR), so a recording costs no second serialisation and loses nothing.
+They are gathered into compressed blocks; `flush` ends a block and hands it to the system, so that a writer that is
+killed loses only what came after.
 """
 
 from __future__ import annotations
 
+import errno
 import struct
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -16,14 +20,22 @@ from inspire_bringup.definitions import definition
 
 
 class RecordingError(Exception):
-    """The recording was given up (a full disk, a folder that is not writable); no file is left behind."""
+    """The recording was given up; no file is left behind, so that a full disk has room again.
+
+    `name` is stable: `disk_full` or `not_writable`.
+    """
+
+    def __init__(self, name: str, detail: str) -> None:
+        super().__init__(detail)
+        self.name = name
 
 
 class Recording:
     """An MCAP file being written.
 
     Args:
-        path: of the finished file. While it is being written it is called `<path>.partial`.
+        path: of the finished file. While it is being written it is called `<path>.partial`, and so it stays when the
+            writer is killed.
 
     Raises:
         RecordingError: from any method, once the file cannot be written; the partial file is removed by then.
@@ -64,6 +76,24 @@ class Recording:
         except OSError as error:
             raise self._give_up(error) from error
 
+    def add_metadata(self, name: str, entries: Mapping[str, str]) -> None:
+        """Store a record of texts at once, outside the blocks of messages."""
+        if self._stream is None:
+            return
+        try:
+            self._writer.add_metadata(name, dict(entries))
+        except OSError as error:
+            raise self._give_up(error) from error
+
+    def flush(self) -> None:
+        """Hand everything so far to the system: it outlives this process, though not a power cut."""
+        if self._stream is None:
+            return
+        try:
+            self._writer.flush()
+        except OSError as error:
+            raise self._give_up(error) from error
+
     def close(self) -> None:
         """Finish the file and give it its name; a second call does nothing."""
         if self._stream is None:
@@ -84,9 +114,10 @@ class Recording:
         with suppress(OSError):  # there may not even be a folder
             self._partial.unlink()
         return RecordingError(
+            "disk_full" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else "not_writable",
             f"recording: expected to write {self.path}, found: "
             f"{error.strerror or error}; free some space or choose another folder. "
-            "The run goes on without a recording"
+            "The run goes on without a recording",
         )
 
 

@@ -23,8 +23,9 @@ from inspire_bringup.options import (
     finish,
     stack_values,
 )
+from inspire_bringup.record_stack import episode_recorder
 from inspire_bringup.runner import Stopped, running, say
-from inspire_bringup.stacks import SIM_ARGUMENTS, recorder, sim_stack
+from inspire_bringup.stacks import SIM_ARGUMENTS, NodeSpec, Stack, recorder, sim_stack
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -46,6 +47,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--logs", default="", help="Folder of the nodes' logs. Default: a new one in the system's temporary folder."
     )
     parser.add_argument("--record", default="", help="Record the topics to this MCAP file.")
+    parser.add_argument(
+        "--record-episodes", default="", help="Record every instruction to an MCAP file of its own in this folder."
+    )
     return parser.parse_args(arguments)
 
 
@@ -56,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     seeds = _seeds(options)
     request = checked_request(options, values)
     stack = sim_stack(**values)  # type: ignore[arg-type]
-    extra = (recorder(stack, str(Path(options.record).resolve())),) if options.record else ()
+    extra = _recorders(options, stack)
     logs = Path(options.logs) if options.logs else Path(tempfile.mkdtemp(prefix="inspire_logs_"))
     with running(stack, log_folder=logs, extra_nodes=extra, domain_id=options.domain_id) as (_, check):
         say(f"{stack.name} stack in ROS domain {os.environ['ROS_DOMAIN_ID']}, logs in {logs}")
@@ -77,6 +81,16 @@ def main(arguments: list[str] | None = None) -> int:
                 print(result.to_json(), flush=True)
                 failed += not result.success
         return ExitCode.TASK_FAILED if failed else ExitCode.OK
+
+
+def _recorders(options: argparse.Namespace, stack: Stack) -> tuple[NodeSpec, ...]:
+    """The recorders that were asked for."""
+    nodes = [recorder(stack, str(Path(options.record).resolve()))] if options.record else []
+    if options.record_episodes:
+        folder, bundle = str(Path(options.record_episodes).resolve()), options.bundle
+        bundle = bundle if stack.commander == "policy" else ""
+        nodes.append(episode_recorder(folder, namespace=stack.namespace, bundle=bundle))
+    return tuple(nodes)
 
 
 def _seeds(options: argparse.Namespace) -> list[int]:

@@ -167,6 +167,24 @@ def test_sigkill_of_the_gate_leaves_fzi_to_its_last_target_which_is_near(rig):
     assert float(np.linalg.norm(last - at_last)) <= MAX_LEAD + SPEED * 0.05
 
 
+def test_a_dry_run_shows_the_twist_in_the_frame_that_the_parameter_names(stand):
+    gate = stand("mode:=lockstep", "controller:=twist", "twist_frame:=panda_grip_site")
+    shown: list[TwistStamped] = []
+    gate.node.create_subscription(TwistStamped, "arm/dry_run/delta_twist_cmds", shown.append, EVERYTHING)
+    gate.wait(lambda: gate.node.count_publishers("arm/dry_run/delta_twist_cmds") == 1)
+    assert gate.acquire("policy").granted
+
+    def ask() -> bool:
+        gate.pose(5_000_000_000)
+        gate.act(5_000_000_000, translation=LEAD)
+        return bool(shown)
+
+    gate.wait(ask)
+    assert gate.node.count_publishers("arm/delta_twist_cmds") == 1 and shown[0].header.frame_id == "panda_grip_site"
+    linear = shown[0].twist.linear  # the tool looks down: half a turn about x
+    assert (linear.x, linear.y, linear.z) == pytest.approx(tuple(CONTRACT.lead_gain * LEAD * (1, -1, -1)))
+
+
 def test_crisp_is_deaf_while_somebody_else_publishes_targets(rig):
     rig = rig("impedance_pose")
     second = rig.node.create_publisher(PoseStamped, "arm/target_pose", qos.COMMAND)

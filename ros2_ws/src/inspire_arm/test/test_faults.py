@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from inspire_arm.adapters import CONTROLLERS
 from inspire_arm.faults.__main__ import main, measure
 from inspire_arm.faults.kinds import KINDS
 from inspire_arm.faults.trial import run_trial
@@ -17,6 +18,11 @@ BY_NAME = {fault.name: fault for fault in KINDS}
 def test_no_violation(name):
     row = measure(BY_NAME[name], 3, first=100_000)
     assert row.broken == []
+
+
+@pytest.mark.parametrize("controller", CONTROLLERS[1:])
+def test_no_violation_with_another_adapter(controller, capsys):
+    assert main(["--trials", "2", "--first-seed", "100000", "--controller", controller]) == 0, capsys.readouterr().err
 
 
 def test_there_are_enough_kinds_and_they_name_what_exists():

@@ -11,12 +11,19 @@ SOURCES = ("live", "synthetic")
 DISCOVERY_RANGES = ("LOCALHOST", "SUBNET", "SYSTEM_DEFAULT")
 DISCOVERY = "ROS_AUTOMATIC_DISCOVERY_RANGE"
 
+
+def _discovery_range() -> str:
+    """The environment's own setting where it is one of those offered, else this machine only."""
+    own = os.environ.get(DISCOVERY, "")
+    return own if own in DISCOVERY_RANGES else DISCOVERY_RANGES[0]
+
+
 NAMESPACE = StackArgument(
     name="namespace", default="", description="Namespace of all nodes and topics, such as left; empty for none."
 )
 DISCOVERY_RANGE = StackArgument(
     name="discovery_range",
-    default=os.environ.get(DISCOVERY) if os.environ.get(DISCOVERY) in DISCOVERY_RANGES else DISCOVERY_RANGES[0],
+    default=_discovery_range(),
     choices=DISCOVERY_RANGES,
     description="Who can talk to the nodes: LOCALHOST, this machine only; SUBNET, everybody on its network; "
     "SYSTEM_DEFAULT, as the DDS profile says. The environment's own setting is the default.",

@@ -10,6 +10,7 @@ import argparse
 import os
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from inspire_bringup.camera_stack import CAMERA_ARGUMENTS, camera_stack
@@ -17,8 +18,12 @@ from inspire_bringup.errors import ExitCode
 from inspire_bringup.options import Parser, add_stack_options, finish, stack_values
 from inspire_bringup.robot_stack import ROBOT_ARGUMENTS, robot_stack
 from inspire_bringup.runner import Stopped, running, say
+from inspire_bringup.stacks import Stack, StackArgument
 
-STACKS = {"robot": (ROBOT_ARGUMENTS, robot_stack), "camera": (CAMERA_ARGUMENTS, camera_stack)}
+STACKS: dict[str, tuple[Sequence[StackArgument], Callable[..., Stack]]] = {
+    "robot": (ROBOT_ARGUMENTS, robot_stack),
+    "camera": (CAMERA_ARGUMENTS, camera_stack),
+}
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -43,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run and return the exit code. Raises BringupError."""
     options = parse(arguments)
     described, make = STACKS[options.stack]
-    stack = make(**stack_values(options, described))  # type: ignore[operator]
+    stack = make(**stack_values(options, described))
     logs = Path(options.logs) if options.logs else Path(tempfile.mkdtemp(prefix="inspire_logs_"))
     with running(stack, log_folder=logs, domain_id=options.domain_id) as (_, check):
         say(f"{stack.name} stack in ROS domain {os.environ['ROS_DOMAIN_ID']}, logs in {logs}")

@@ -7,8 +7,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from inspire_arm.adapters import CONTROLLERS, STIFF_POSE
 from inspire_arm.faults.kinds import KINDS
 from inspire_arm.faults.trial import Fault, run_trial
 
@@ -53,12 +54,26 @@ def measure(fault: Fault, trials: int, first: int = 0) -> Row:
     return row
 
 
+def _with(controller: str, fault: Fault) -> Fault:
+    """The same kind of fault with another adapter; a stiff target may be taken back to the arm in any of them."""
+    if fault.setup.controller != CONTROLLERS[0]:  # a kind that belongs to one adapter
+        return fault
+    also = (*fault.also, "arm_lags") if controller == STIFF_POSE else fault.also
+    return replace(fault, also=also, setup=replace(fault.setup, controller=controller))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m inspire_arm.faults", description=__doc__)
     parser.add_argument("--trials", type=int, default=1000, help="seeded trials of each kind (default 1000)")
     parser.add_argument("--first-seed", type=int, default=0, help="seed of the first trial (default 0)")
     parser.add_argument("--kinds", nargs="*", default=[], metavar="KIND", help="only these; default: all")
+    parser.add_argument(
+        "--controller",
+        choices=CONTROLLERS,
+        default=CONTROLLERS[0],
+        help="the adapter under test (default: %(default)s)",
+    )
     options = parser.parse_args(arguments)
     unknown = set(options.kinds) - {fault.name for fault in KINDS}
     if unknown or options.trials < 1:
@@ -68,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = []
     for fault in KINDS:
         if not options.kinds or fault.name in options.kinds:
-            rows.append(measure(fault, options.trials, options.first_seed))
+            rows.append(measure(_with(options.controller, fault), options.trials, options.first_seed))
             print(rows[-1].text(), flush=True)
     violations = sum(len(row.broken) for row in rows)
     spent = time.process_time() - started

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
+from inspire_arm.adapters import STIFF_POSE, LeadLimits
 from inspire_arm.envelope import ROBOT
 from inspire_arm.faults import inject as do
 from inspire_arm.faults.stream import COMMANDER, MS, Setup
@@ -181,6 +182,14 @@ POSES = (
         "reordered_poses", "every other is older", do.swap_poses, ("reordered_pose",), also=("pose_silence", "silence")
     ),
     Fault("repeated_poses", "each twice", do.repeat_poses),
+    Fault(
+        "arm_blocked",
+        "something holds the arm; behind a stiff controller",
+        do.measure(blocked=True),
+        ("arm_lags",),
+        setup=Setup(controller=STIFF_POSE, lead_limits=LeadLimits(0.015, 0.09)),
+        seconds=1.2,
+    ),
     ends("nan_pose", "a NaN", do.measure(offset=(0.0, math.nan, 0.0)), "non_finite_pose", latched="non_finite_pose"),
     ends(
         "no_orientation",

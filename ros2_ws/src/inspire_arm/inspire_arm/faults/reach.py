@@ -20,17 +20,21 @@ TINY = 1e-9
 ALONG = (0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 1.0)  # of the way, where keep-out boxes are looked for
 
 
-def explained(command: Command, poses: Iterable[Pose], setup: Setup) -> tuple[Pose | None, list[str]]:
-    """The newest measured pose that explains a command, and what is wrong with it all the same.
+def explained(command: Command, poses: Iterable[Pose], setup: Setup, now: int) -> tuple[Pose | None, list[str]]:
+    """The newest measured pose that explains a command at `now` (ROS time, ns), and what is wrong with it all the same.
 
-    Impedance and twist: measured (+) lead. Stiff: a target within `max_lead` of the arm.
+    Impedance and twist: measured (+) lead. Stiff: a target within `max_lead` of an arm that was measured lately.
     """
     reach = command.twist.linear / setup.contract.lead_gain
     start = (command.position - reach).tolist()
     best: tuple[Pose | None, list[str]] = (None, ["a target that its twist and no measured pose explain"])
     for pose in poses:
         if setup.controller == STIFF_POSE:
-            if math.dist(pose.position.tolist(), command.position.tolist()) > setup.lead_limits.translation + NEAR:
+            late = not setup.lockstep and abs(now - pose.stamp) * 1e-9 > setup.envelope.max_pose_age + TINY
+            if (
+                late
+                or math.dist(pose.position.tolist(), command.position.tolist()) > setup.lead_limits.translation + NEAR
+            ):
                 continue
         elif any(abs(p - s) >= NEAR for p, s in zip(pose.position.tolist(), start)):
             continue

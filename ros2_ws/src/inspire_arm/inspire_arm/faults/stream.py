@@ -68,8 +68,9 @@ class Event:
     Attributes:
         at: steady time. now: ROS time. what: pose, action, tick, deadman, acquire, release, stop, reset, publishers or
             enable.
-        data: an Action; for a pose a Pose, or the fields that differ from what is measured (with `age`, ns); held for
-            a deadman, the commander for a lease, a count of publishers, whether motion is enabled.
+        data: an Action; for a pose a Pose, or the fields that differ from what is measured (with `age`, ns, and whether
+            the arm is `blocked`); held for a deadman, the commander for a lease, a count of publishers, whether motion
+            is enabled.
     """
 
     at: int
@@ -158,12 +159,12 @@ class Arm:
 
     def measure(self, event: Event) -> Pose:
         """The pose at an event, in which the fields of its data stand instead."""
-        if self._target is not None:
+        fields = event.data
+        if self._target is not None and not (fields and fields.get("blocked")):
             part = min(1.0, 5.3e-9 * (event.at - self._at))
             target = self._target.position.tolist()
             self._position = [p + part * (t - p) for p, t in zip(self._position, target)]
         self._at = event.at
-        fields = event.data
         if not fields:
             return Pose(event.now, "panda_link0", np.array(self._position), self._quaternion)
         return Pose(

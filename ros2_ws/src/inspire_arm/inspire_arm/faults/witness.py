@@ -183,7 +183,7 @@ class Witness:
             self._break(f"a speed of {speed} m/s")
         if not turn <= envelope.max_angular_speed * (1 + TINY):
             self._break(f"a speed of {turn} rad/s")
-        pose, broken = explained(command, reversed(self._poses), setup)
+        pose, broken = explained(command, reversed(self._poses), setup, event.now)
         self.broken += broken
         if pose is None:
             return

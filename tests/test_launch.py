@@ -6,6 +6,7 @@ import pytest
 
 from inspire_bringup.camera_stack import CAMERA_ARGUMENTS, camera_stack
 from inspire_bringup.paths import share_folder
+from inspire_bringup.record_stack import RECORD_ARGUMENTS, record_stack
 from inspire_bringup.robot_stack import ROBOT_ARGUMENTS, robot_stack
 from inspire_bringup.stacks import SIM_ARGUMENTS, sim_stack
 
@@ -13,6 +14,7 @@ FOLDER = share_folder() / "launch"
 STACKS = {
     "sim": (SIM_ARGUMENTS, sim_stack, {"commander": "expert"}),
     "robot": (ROBOT_ARGUMENTS, robot_stack, {"arm": "ur_servo", "cameras": "agentview:1,wrist:2"}),
+    "record": (RECORD_ARGUMENTS, record_stack, {"teleop": "joystick"}),
     "camera": (CAMERA_ARGUMENTS, camera_stack, {"cameras": "wrist", "discovery_range": "SUBNET"}),
 }
 

@@ -8,20 +8,25 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-COMMANDS = ("demos", "codec", "train", "dagger", "export", "evaluate", "compare", "results", "card", "probe", "recipe")
+COMMANDS = (
+    *("demos", "episodes", "codec", "train", "dagger", "export", "build-engine"),
+    *("evaluate", "compare", "results", "card", "probe", "recipe"),
+)
 USAGE = """usage: inspire COMMAND [options]
 
-  demos      record demonstrations of the scripted expert
-  codec      fit the residual VQ action codec
-  train      train a policy
-  dagger     record episodes that a policy drives and the expert labels
-  export     write the bundle of a checkpoint
-  evaluate   evaluate a bundle in a world, in one split or in all
-  compare    two evaluations over the same seeds, episode by episode
-  results    tables and plots of evaluations, as a page
-  card       the policy card beside a bundle, with its evaluations
-  probe      does the action follow the answer? Forced, wrong and dropped answers
-  recipe     all stages of a preset, resumable
+  demos         record demonstrations of the scripted expert
+  episodes      turn recordings of the robot or of teleoperation into demonstrations
+  codec         fit the residual VQ action codec
+  train         train a policy
+  dagger        record episodes that a policy drives and the expert labels
+  export        write the bundle of a checkpoint
+  build-engine  build TensorRT engines beside a bundle
+  evaluate      evaluate a bundle in a world, in one split or in all
+  compare       two evaluations over the same seeds, episode by episode
+  results       tables and plots of evaluations, as a page
+  card          the policy card beside a bundle, with its evaluations
+  probe         does the action follow the answer? Forced, wrong and dropped answers
+  recipe        all stages of a preset, resumable
 
 `inspire COMMAND --help` lists the options."""
 
@@ -71,6 +76,12 @@ _EXTRA = {
 
 
 def _run(command: str, arguments: list[str]) -> int:
+    if command == "build-engine":
+        from inspire_policy.engines.tensorrt.command import main as build_engine
+
+        return build_engine(arguments)
+    if command == "episodes":
+        return int(_function("episodes.command", "main")(arguments) or 0)
     if command in ("evaluate", "compare", "results", "card", "recipe"):  # these read their own arguments
         return int(_function(command, "main")(arguments) or 0)
     import tyro

@@ -6,7 +6,8 @@
         obs/agentview_rgb, eye_in_hand_rgb (T, H, W, 3) uint8, bottom-up as LIBERO stores them
         obs/ee_pos (T, 3), ee_ori (T, 3) axis-angle, ee_states (T, 6), gripper_states (T, 2) finger positions, m
     labels/demo_i/   attrs: objects, success, on_policy, seed, split, task
-        expert_actions (T, 7), directions (T, n), offsets (T, n, 3), grasped (T, n)
+        expert_actions (T, 7), directions (T, n), offsets (T, n, 3), grasped (T, n); of recordings also
+        leads (T, 7) as published, m, rad and opening, and stamps (T,) ns
 
 Poses are of the tool in the arm's base frame. Several instructions may share a file.
 """
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import h5py
@@ -53,8 +54,8 @@ class TrajectoryWriter:
             self._file.close()
             self._partial.unlink(missing_ok=True)
 
-    def add(self, t: Trajectory) -> None:
-        """Append one trajectory."""
+    def add(self, t: Trajectory, further: Mapping[str, np.ndarray] | None = None) -> None:
+        """Append one trajectory, and further arrays (T, ...) beside its labels that nobody has to read."""
         name = f"demo_{self._count}"
         info = json.dumps({"language_instruction": t.instruction})
         demo = self._data.create_group(name)
@@ -76,6 +77,8 @@ class TrajectoryWriter:
         )
         for key in ("expert_actions", "directions", "offsets", "grasped"):
             label[key] = getattr(t, key)
+        for key, values in (further or {}).items():
+            label[key] = values
         self._count += 1
         self._total += len(t)
         self._data.attrs.update(num_demos=self._count, total=self._total, problem_info=info)

@@ -1,4 +1,6 @@
-"""Fixtures of the policy's tests: tiny bundles, made once per session."""
+"""Fixtures of the policy's tests: tiny bundles, made once per session; a body and policy_node processes in a domain of
+their own.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import tiny_bundle
+from body import Body, PolicyProcess
+
+from inspire_policy.ros.domains import free_domain_id
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +35,31 @@ def observation() -> dict:
         "quaternion": np.array([1.0, 0.0, 0.0, 0.0]),
         "opening": 0.5,
     }
+
+
+@pytest.fixture
+def domain(monkeypatch) -> int:
+    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    return free_domain_id()
+
+
+@pytest.fixture
+def body(domain):
+    made = Body(domain)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def launch(domain, tiny):
+    started = []
+
+    def start(**parameters) -> PolicyProcess:
+        started.append(PolicyProcess(domain, parameters.pop("bundle", tiny), **parameters))
+        return started[-1]
+
+    yield start
+    for process in started:
+        if process.process.poll() is None:
+            process.process.kill()
+            process.process.communicate()

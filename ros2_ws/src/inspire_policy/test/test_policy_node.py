@@ -15,45 +15,16 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import tiny_bundle
-from body import PERIOD, Body, PolicyProcess
+from body import PERIOD
 from inspire_msgs.msg import CommanderStatus, DirectionAnswer, DirectionAnswers, EndEffectorAction
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from sensor_msgs.msg import Image
 
-from inspire_policy.ros.domains import free_domain_id
 from inspire_policy.ros.messages import stamp_ns, to_rgb_image
 from inspire_policy.ros.qos import COMMAND, IMAGE
 
 INSTRUCTION = tiny_bundle.INSTRUCTION
-
-
-@pytest.fixture
-def domain(monkeypatch) -> int:
-    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    return free_domain_id()
-
-
-@pytest.fixture
-def body(domain):
-    made = Body(domain)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def launch(domain, tiny):
-    started = []
-
-    def start(**parameters) -> PolicyProcess:
-        started.append(PolicyProcess(domain, parameters.pop("bundle", tiny), **parameters))
-        return started[-1]
-
-    yield start
-    for process in started:
-        if process.process.poll() is None:
-            process.process.kill()
-            process.process.communicate()
 
 
 def test_lockstep_gives_exactly_one_action_per_observation_and_stops_when_told(body, launch):

@@ -18,6 +18,7 @@ from inspire_policy.brain import Brain
 from inspire_policy.bundle import BundleError, find_bundle, read_manifest
 from inspire_policy.engines.protocol import EngineError
 from inspire_policy.exchange import check_exchange
+from inspire_policy.ros.services import create_async_service
 
 REFUSALS = (BundleError, EngineError, ValueError)
 
@@ -42,7 +43,7 @@ class BundleSwap:
         self._node = node
         self._running, self._load, self._exchange = running, load, exchange
         self._loading = ""
-        node.create_service(LoadBundle, "inspire/load_bundle", self._on_request)
+        create_async_service(node, LoadBundle, "inspire/load_bundle", self._on_request)
 
     async def _on_request(self, request: LoadBundle.Request, response: LoadBundle.Response) -> LoadBundle.Response:
         try:

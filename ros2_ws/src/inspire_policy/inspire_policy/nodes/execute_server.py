@@ -21,7 +21,7 @@ from inspire_policy.outcomes import Ending, Outcome, TimeLimit, judged
 from inspire_policy.ros.commander import Commander
 from inspire_policy.ros.messages import duration_ns
 
-LAST_WORD = 0.5  # s in which a client still hears the result when the process ends
+LAST_WORD = 0.3  # s in which a client still hears the result when the process ends
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class ExecuteServer:
         self._node = node
         self._commander = commander
         self._run: _Run | None = None
+        self._heard_at = 0.0  # monotonic s, when the client of the last goal has surely heard its result
         self._server = ActionServer(
             node,
             ExecuteInstruction,
@@ -64,10 +65,14 @@ class ExecuteServer:
             )
 
     def close(self) -> None:
-        """The process ends, and the commander has ended the goal: let its client hear of it."""
-        deadline = time.monotonic() + LAST_WORD
+        """The process ends, and the commander has ended the goal: let its client hear of it.
+
+        Nobody can ask whether a service's answer has arrived, so time is all that can be given.
+        """
+        if self._run is not None:
+            self._heard_at = time.monotonic() + LAST_WORD
         executor = self._node.executor
-        while executor is not None and self._run is not None and time.monotonic() < deadline:
+        while executor is not None and time.monotonic() < self._heard_at:
             executor.spin_once(timeout_sec=0.05)
         self._server.destroy()
 
@@ -108,6 +113,7 @@ class ExecuteServer:
             handle.abort()
         if self._run is run:
             self._run = None
+        self._heard_at = time.monotonic() + LAST_WORD
         return ExecuteInstruction.Result(outcome=ending.outcome.value, reason=ending.reason, steps=steps)
 
     def _on_judge(self, request: Judge.Request, response: Judge.Response) -> Judge.Response:

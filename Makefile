@@ -7,7 +7,7 @@ CONSTRAINTS := constraints/$(if $(ROS_DISTRO),py312-apt,py311-wheels).txt
 PACKAGES := $(wildcard ros2_ws/src/*/setup.py ros2_ws/src/*/setup.cfg) training/pyproject.toml
 INTERFACES := $(wildcard ros2_ws/src/inspire_msgs/*/*.msg ros2_ws/src/inspire_msgs/*/*.srv ros2_ws/src/inspire_msgs/*/*.action) \
 	ros2_ws/src/inspire_msgs/CMakeLists.txt ros2_ws/src/inspire_msgs/package.xml
-LINTED := ros2_ws/src training scripts tests
+LINTED := ros2_ws/src training scripts tests examples
 
 # The demo's options. One that nobody set is left out, so that the defaults stay in one place: the program's own. The values
 # travel through the environment, so that the shell never reads what stands in an instruction.

@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "ros2_ws/src"
+SHARED = ("launch", "config", "bundles", "rviz", "foxglove", "security")
 PYTHON_PACKAGES = sorted(path.parent.name for path in SOURCES.glob("*/setup.py"))
 
 
@@ -24,9 +25,9 @@ def run(command: list[str], *, timeout: float, **environment: str) -> str:
 
 
 def shared_files(package: str) -> set[str]:
-    """What a package must leave in share/<package>: launch files, configuration, bundles."""
+    """What a package must leave in share/<package>: launch files, configuration, bundles, views, security policy."""
     folder = SOURCES / package
-    files = [path for part in ("launch", "config", "bundles") for path in (folder / part).rglob("*")]
+    files = [path for part in SHARED for path in (folder / part).rglob("*")]
     return {str(path.relative_to(folder)) for path in files if path.is_file() and "__pycache__" not in path.parts}
 
 

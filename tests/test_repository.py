@@ -127,8 +127,13 @@ def check_make(words: list[str]) -> None:
     assert shown.returncode == 0, shown.stderr
 
 
+OF_OTHERS = {"foxglove_bridge", "rviz2", "tf2_ros"}  # packages of ROS itself that documents start
+
+
 def check_launch(words: list[str]) -> None:
     package, file, *arguments = words
+    if package in OF_OTHERS:
+        return
     path = ROOT / "ros2_ws/src" / package / "launch" / file
     assert path.is_file(), f"expected {path}"
     if package == "inspire_bringup":
@@ -151,12 +156,13 @@ def check_command(words: list[str]) -> None:
         subcommand = [word for word in rest[:1] if not word.startswith("-")]
         check_options([".venv/bin/inspire", *subcommand], rest[1:])
     elif program in {".venv/bin/python", "python", "python3"} and rest[0] == "-m":
-        check_options([".venv/bin/python", "-m", rest[1]], rest[2:])
+        subcommand = [word for word in rest[2:3] if not word.startswith("-")]
+        check_options([".venv/bin/python", "-m", rest[1], *subcommand], rest[2:])
     elif program in {".venv/bin/python", "python", "python3"}:
         assert (ROOT / rest[0]).is_file(), f"expected {rest[0]}"
     elif program == "ros2" and rest[0] == "launch":
         check_launch(rest[1:])
-    elif program == "ros2" and rest[0] == "run":
+    elif program == "ros2" and rest[0] == "run" and rest[1] not in OF_OTHERS:
         setup = (ROOT / "ros2_ws/src" / rest[1] / "setup.py").read_text()
         assert f'"{rest[2]} = ' in setup, f"{rest[1]} has no executable {rest[2]}"
     elif program == "docker":

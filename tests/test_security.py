@@ -166,7 +166,7 @@ def test_every_node_that_is_installed_has_an_enclave():
 
 
 def test_processes_are_started_in_their_enclaves():
-    stacks = [sim_stack(commander="expert"), robot_stack(commander="none", fake_arm="fzi", cameras="left:1,right:2")]
+    stacks = [sim_stack(commander="expert"), robot_stack(commander="none", fake_arm=True, cameras="left:1,right:2")]
     for spec in [spec for stack in stacks for spec in stack.nodes]:
         command = node_command(spec)
         assert command[command.index("--enclave") + 1] == spec.enclave
@@ -195,7 +195,7 @@ def environment_of(pid: int) -> dict[str, str]:
 )
 def test_nodes_that_the_runner_starts_stay_on_the_host_unless_told(domain_id, tmp_path, monkeypatch, range_, given):
     monkeypatch.delenv("ROS_AUTOMATIC_DISCOVERY_RANGE")
-    stack = robot_stack(arm="franka", commander="none", fake_arm="fzi", **given)
+    stack = robot_stack(arm="franka", commander="none", fake_arm=True, **given)
     with running(stack, log_folder=tmp_path, domain_id=domain_id) as (processes, _):
         for spec in stack.nodes:
             assert environment_of(processes.pid(spec.name))["ROS_AUTOMATIC_DISCOVERY_RANGE"] == range_

@@ -1,5 +1,5 @@
 from glob import glob
-from os.path import dirname
+from os.path import dirname, isfile
 
 from setuptools import find_packages, setup
 
@@ -8,7 +8,7 @@ package = "inspire_bringup"
 
 def installed(pattern):
     """(share folder, files) for every folder with files of this pattern; colcon and pip put them there alike."""
-    files = glob(pattern, recursive=True)
+    files = [path for path in glob(pattern, recursive=True) if isfile(path)]  # engines built here stay here
     return [
         (f"share/{package}/{folder}", [f for f in files if dirname(f) == folder])
         for folder in sorted({dirname(f) for f in files})

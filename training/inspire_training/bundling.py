@@ -11,14 +11,12 @@ from inspire_policy.images import ImageGeometry
 from inspire_policy.manifest import DecoderSpec, Manifest, PerceptionSpec, ProgramSpec, ProprioceptionSpec, WordsSpec
 from inspire_training.checkpoint import Checkpoint
 
-LONGEST_QUESTION = 14  # tokens of a question about a two-word object, with its answer
-
 
 def cache_length(checkpoint: Checkpoint) -> int:
     """Slots that the longest sequence needs, rounded up to a multiple of 16."""
-    config, codec = checkpoint.config, checkpoint.codec()
-    rows = config.perception_tokens + config.text_length + 2 + 1 + codec.queries + codec.codes
-    rows += config.max_objects * LONGEST_QUESTION if config.questions else 0
+    config, codec, style = checkpoint.config, checkpoint.codec(), checkpoint.style()
+    rows = len(style.prefix_ids("")) + config.text_length + len(style.action_ids("", codec.queries)) + codec.codes
+    rows += config.max_objects * config.question_tokens if config.questions else 0
     return -(-rows // 16) * 16
 
 
@@ -29,7 +27,12 @@ def manifest_of(checkpoint: Checkpoint, *, name: str, bodies: Sequence[str]) -> 
     backbone = config.backbone
     return Manifest(
         name=name,
-        program=ProgramSpec(kind="autoregressive", sequence_style=style.kind, action_codec=config.codec),
+        program=ProgramSpec(
+            kind="autoregressive",
+            sequence_style=style.kind,
+            action_codec=config.codec,
+            style_settings=config.style_settings,
+        ),
         bodies=tuple(bodies),
         contract=ActionContract(),
         chunk_length=config.chunk_length,
@@ -40,7 +43,9 @@ def manifest_of(checkpoint: Checkpoint, *, name: str, bodies: Sequence[str]) -> 
         known_objects=checkpoint.known_objects,
         cameras={c.name: ImageGeometry(c.width, c.height, c.crop, c.flip, c.filter) for c in config.cameras},
         perception=PerceptionSpec(
-            tokens=config.perception_tokens, width=backbone.width, text_length=config.text_length
+            tokens=config.perception_tokens,
+            width=backbone.width,
+            text_length=config.text_length if config.vision.conditioned else 0,
         ),
         decoder=DecoderSpec(
             layers=backbone.layers,
@@ -49,15 +54,17 @@ def manifest_of(checkpoint: Checkpoint, *, name: str, bodies: Sequence[str]) -> 
             cache_length=cache_length(checkpoint),
             prefix_attention=config.prefix_attention,
         ),
-        proprioception=ProprioceptionSpec(
-            mean=tuple(checkpoint.model.proprioception_mean.tolist()),
-            std=tuple(checkpoint.model.proprioception_std.tolist()),
-        ),
+        proprioception=_proprioception(checkpoint),
         questions=config.questions,
         max_questions=config.max_objects,
-        codec={"bins": config.bins} if config.codec == "bins" else {},
+        codec={"bins": config.bins} if config.codec in ("bins", "edge_bins") else {},
         training=checkpoint.training,
     )
+
+
+def _proprioception(checkpoint: Checkpoint) -> ProprioceptionSpec | None:
+    token = checkpoint.model.perception.proprioception
+    return ProprioceptionSpec(mean=tuple(token.mean.tolist()), std=tuple(token.std.tolist())) if token else None
 
 
 def bundle_in_memory(checkpoint: Checkpoint) -> Bundle:

@@ -14,17 +14,21 @@ from typing import Any
 
 import numpy as np
 import torch
+from accelerate import init_empty_weights
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
+from torch import Tensor
 
 from inspire_policy.codecs.base import ActionCodec
 from inspire_policy.codecs.registry import make_codec
 from inspire_policy.directions import DirectionWords
-from inspire_policy.sequence import CompactSequence
+from inspire_policy.sequences.base import SequenceStyle
+from inspire_policy.sequences.registry import make_style
 from inspire_training.model.policy import InspirePolicy
 from inspire_training.model.presets import PolicyConfig
 
 FORMAT = 1
+KEPT = "kept."  # codec arrays that no codec reads, kept to write a checkpoint back as it was
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +36,7 @@ class Checkpoint:
     """A policy and all it needs.
 
     Attributes:
-        step, seconds: of training so far. codec_arrays: of codec.npz, empty unless residual VQ.
+        step, seconds: of training so far. codec_arrays: of codec.npz, empty for codecs that need none.
         known_objects: named in the training instructions. training: facts for the manifest.
     """
 
@@ -46,17 +50,24 @@ class Checkpoint:
     seconds: float = 0.0
     training: Mapping[str, Any]
 
-    def style(self) -> CompactSequence:
+    def style(self) -> SequenceStyle:
         """The sequence style that it was trained with."""
-        return CompactSequence(
+        return make_style(
+            self.config.style,
             self.tokenizer,
             perception_tokens=self.config.perception_tokens,
             prefix_attention=self.config.prefix_attention,
+            settings=self.config.style_settings,
         )
 
     def codec(self) -> ActionCodec:
         """Its action codec."""
         return make_codec(self.config.codec, self.config.chunk_length, {"bins": self.config.bins}, self.codec_arrays)
+
+
+def runtime_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The codec arrays that the runtime reads."""
+    return {name: array for name, array in arrays.items() if not name.startswith(KEPT)}
 
 
 def save_checkpoint(
@@ -66,7 +77,7 @@ def save_checkpoint(
     besides.
     """
     folder = run / "checkpoints" / f"step-{checkpoint.step:07d}"
-    _replace(folder, checkpoint, resume)
+    write_checkpoint(folder, checkpoint, resume)
     for old in sorted(folder.parent.glob("step-*"))[:-keep]:
         shutil.rmtree(old)
     return folder
@@ -74,12 +85,16 @@ def save_checkpoint(
 
 def save_weights(folder: Path, checkpoint: Checkpoint) -> Path:
     """Write a checkpoint in half precision, half the size, to train on from (`--init`); not for export."""
-    _replace(folder, checkpoint, None, torch.float16)
+    write_checkpoint(folder, checkpoint, precision=torch.float16)
     return folder
 
 
-def _replace(
-    folder: Path, checkpoint: Checkpoint, resume: Mapping[str, Any] | None, precision: torch.dtype | None = None
+def write_checkpoint(
+    folder: Path,
+    checkpoint: Checkpoint,
+    resume: Mapping[str, Any] | None = None,
+    *,
+    precision: torch.dtype | None = None,
 ) -> None:
     """Write the folder beside its place and exchange it as a whole."""
     partial = folder.with_name(f".{folder.name}.partial.{os.getpid()}")
@@ -134,8 +149,7 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
         )
     config = PolicyConfig.from_json(description["config"])
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    model = InspirePolicy(config, tokenizer.get_vocab_size())
-    model.load_state_dict(load_file(folder / "model.safetensors"))
+    model = policy_of(config, tokenizer.get_vocab_size(), load_file(folder / "model.safetensors"))
     arrays = {}
     if (folder / "codec.npz").is_file():
         with np.load(folder / "codec.npz") as file:
@@ -151,3 +165,15 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
         seconds=description["seconds"],
         training=description["training"],
     )
+
+
+def policy_of(config: PolicyConfig, vocabulary: int, state: Mapping[str, Tensor]) -> InspirePolicy:
+    """A policy made of weights, in single precision; they are taken over, so that memory holds them once.
+
+    Raises RuntimeError when they are not this configuration's.
+    """
+    with init_empty_weights():
+        model = InspirePolicy(config, vocabulary)
+    single = {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+    model.load_state_dict(single, assign=True)
+    return model

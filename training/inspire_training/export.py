@@ -29,7 +29,7 @@ from inspire_policy.parity import (
 from inspire_policy.programs.base import graph_files, make_program
 from inspire_training.bundling import cache_length, manifest_of
 from inspire_training.card import write_card
-from inspire_training.checkpoint import Checkpoint, load_checkpoint, save_weights
+from inspire_training.checkpoint import Checkpoint, load_checkpoint, runtime_arrays, save_weights
 from inspire_training.data.hdf5 import demonstration_files, read_trajectories
 from inspire_training.graphs import DecoderGraph, HeadGraph, PerceptionGraph
 from inspire_training.policy_torch import TorchPolicy
@@ -37,6 +37,7 @@ from inspire_training.settings import ExportSettings
 
 OPSET = 18
 FILES_READ = 3  # of a folder of demonstrations; each holds thousands of frames
+LARGEST_FILE = 1_500_000_000  # bytes of weights inside an ONNX file; what is larger than 2 GB has to lie beside it
 KEPT_SAMPLES = 8  # that travel in the bundle for the robot's own check
 
 
@@ -54,9 +55,9 @@ def export(settings: ExportSettings) -> Manifest:
     with tempfile.TemporaryDirectory(prefix="inspire-export-") as scratch:
         files: dict[str, bytes | Path] = dict(export_graphs(checkpoint, Path(scratch)))
         files["tokenizer.json"] = checkpoint.tokenizer.to_str(pretty=True).encode()
-        if checkpoint.codec_arrays:
+        if arrays := runtime_arrays(checkpoint.codec_arrays):
             stream = io.BytesIO()
-            np.savez(stream, **dict[str, Any](checkpoint.codec_arrays))
+            np.savez(stream, **dict[str, Any](arrays))
             files["codec.npz"] = stream.getvalue()
         trial = Path(scratch) / "bundle"
         write_bundle(trial, manifest, files)
@@ -95,7 +96,8 @@ def export_graphs(checkpoint: Checkpoint, folder: Path) -> dict[str, Path]:
         files["head.onnx"] = folder / "head.onnx"
         _export(head, head.inputs(), ["chunk"], files["head.onnx"])
     policy.backbone.model.config._attn_implementation = "sdpa"
-    return files
+    beside = {data.name: data for data in (path.with_name(f"{name}.data") for name, path in files.items())}
+    return files | {name: data for name, data in beside.items() if data.is_file()}
 
 
 def _export(module: nn.Module, inputs: dict[str, torch.Tensor], outputs: list[str], path: Path, **options: Any) -> None:
@@ -110,7 +112,7 @@ def _export(module: nn.Module, inputs: dict[str, torch.Tensor], outputs: list[st
             output_names=outputs,
             opset_version=OPSET,
             dynamo=True,
-            external_data=False,
+            external_data=sum(p.nbytes for p in module.parameters()) > LARGEST_FILE,
             verbose=False,
             **options,
         )

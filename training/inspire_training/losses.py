@@ -38,6 +38,8 @@ def loss_parts(
         ("offsets", outputs.offsets, weights.offsets),
         ("keypoints", outputs.keypoint_offsets, weights.keypoints),
     ):
+        if found is None:
+            continue
         parts[name] = weight * _masked_mean(
             F.smooth_l1_loss(found, target, beta=0.05, reduction="none").mean(-1), batch.object_mask
         )
@@ -71,8 +73,9 @@ def validation_numbers(
         numbers["gripper_accuracy"] = right.float().mean().item()
     if batch.code_rows.shape[1]:
         numbers["code_accuracy"] = (outputs.code_logits.argmax(-1) == batch.codes).float().mean().item()
-    error = (outputs.offsets - batch.offsets / offset_scale).norm(dim=-1) * offset_scale * 100
-    numbers["offset_cm"] = _masked_mean(error, batch.object_mask).item()
+    if outputs.offsets is not None:
+        error = (outputs.offsets - batch.offsets / offset_scale).norm(dim=-1) * offset_scale * 100
+        numbers["offset_cm"] = _masked_mean(error, batch.object_mask).item()
     return numbers
 
 

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from inspire_policy.codecs.base import ActionCodec
-from inspire_policy.sequence import SequenceStyle, collate, training_sequence
+from inspire_policy.sequence import collate, training_sequence
+from inspire_policy.sequences.base import SequenceStyle
 from inspire_policy.tokens import TextTokenizer, padded_instruction_ids
 
 

@@ -11,7 +11,7 @@ import torch
 
 from inspire_policy.codecs.base import ActionCodec
 from inspire_policy.directions import DirectionWords
-from inspire_policy.sequence import SequenceStyle
+from inspire_policy.sequences.base import SequenceStyle
 from inspire_policy.tokens import UNKNOWN, TextTokenizer, token_id
 from inspire_training.batch import TrainingBatch
 from inspire_training.data.answers import given_answers

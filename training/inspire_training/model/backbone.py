@@ -1,8 +1,9 @@
-"""The language model: Hugging Face's Qwen2 classes, small and from scratch, with a static key/value cache for the
-robot.
-"""
+"""The language model: Hugging Face's Qwen2 classes, of any size, with a static key/value cache for the robot."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -32,23 +33,49 @@ class SlotCache:
         return torch.cat([self._keys[layer], keys], dim=2), torch.cat([self._values[layer], values], dim=2)
 
 
+class Backbone(Protocol):
+    """What the policy needs of a language model with `config` and an embedding table.
+
+    `model` is the decoder itself, for what changes its kind of attention.
+    """
+
+    config: BackboneConfig
+    model: Any
+
+    def embed(self, token_ids: Tensor) -> Tensor:
+        """Embeddings (B, T, width) of ids (B, T)."""
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Logits (..., vocabulary) of hidden states (..., width)."""
+
+    def __call__(
+        self, embeddings: Tensor, position_ids: Tensor, bias: Tensor, cache: SlotCache | None = None
+    ) -> Tensor:
+        """Hidden states (B, T, width) with an additive bias (B, 1, T, S + T), S slots of the cache or 0."""
+
+    def at_rows(self, embeddings: Tensor, bias: Tensor, rows: Tensor) -> Tensor:
+        """Hidden states (B, R, width) of some rows (B, R) of a whole sequence."""
+
+
 class Qwen2Backbone(nn.Module):
     """A Qwen2 decoder with tied embeddings. Masks are always given, so no causal mask is ever assumed."""
 
     def __init__(self, config: BackboneConfig, vocabulary: int) -> None:
         super().__init__()
         self.config = config
+        given = {"rope_parameters": {"rope_type": "default", "rope_theta": config.rope_theta}}
         settings = Qwen2Config(
-            vocab_size=vocabulary,
+            vocab_size=config.rows or vocabulary,
             hidden_size=config.width,
             intermediate_size=config.feed_forward,
             num_hidden_layers=config.layers,
             num_attention_heads=config.heads,
             num_key_value_heads=config.kv_heads,
-            max_position_embeddings=512,
+            max_position_embeddings=config.max_positions,
             tie_word_embeddings=True,
             use_cache=False,
             attn_implementation="sdpa",
+            **(given if config.rope_theta else {}),
         )
         self.model = Qwen2Model(settings)
 
@@ -100,6 +127,24 @@ class Qwen2Backbone(nn.Module):
         seen = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, scale=last.self_attn.scaling)
         kept = kept + last.self_attn.o_proj(seen.transpose(1, 2).flatten(2))
         return self.model.norm(kept + last.mlp(last.post_attention_layernorm(kept)))
+
+
+BACKBONES: dict[str, Callable[[BackboneConfig, int], Any]] = {"qwen2": Qwen2Backbone}
+
+
+def make_backbone(config: BackboneConfig, vocabulary: int) -> Any:
+    """The backbone of a configuration, a module of protocol Backbone, for a tokenizer of `vocabulary` tokens.
+
+    Raises ValueError on an unknown kind and on more tokens than embedding rows.
+    """
+    if config.kind not in BACKBONES:
+        raise ValueError(f"backbone: expected one of {', '.join(BACKBONES)}, found {config.kind!r}")
+    if config.rows and vocabulary > config.rows:
+        raise ValueError(
+            f"backbone: expected a tokenizer of at most {config.rows} tokens, found {vocabulary}; use the tokenizer "
+            "that belongs to the checkpoint"
+        )
+    return BACKBONES[config.kind](config, vocabulary)
 
 
 def gather_rows(values: Tensor, rows: Tensor) -> Tensor:

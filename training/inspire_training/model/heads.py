@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -21,6 +24,14 @@ class ContinuousHead(nn.Module):
         """(B, Q, 7): six motion numbers, then the opening in [0, 1]."""
         raw = self.raw(hidden)
         return torch.cat([raw[..., :6], raw[..., 6:].sigmoid()], dim=-1)
+
+
+HEADS: dict[str, Callable[[int], nn.Module]] = {"continuous": ContinuousHead}
+
+
+def make_head(codec: str, width: int) -> Any:
+    """The action head of a codec, on hidden states of `width`; None for codecs whose codes the language model says."""
+    return HEADS[codec](width) if codec in HEADS else None
 
 
 class OffsetHead(nn.Module):

@@ -8,16 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from inspire_policy.proprioception import PROPRIOCEPTION_SIZE
+from inspire_policy.sequences.registry import STYLES
 from inspire_training.batch import TrainingBatch
-from inspire_training.model.backbone import Qwen2Backbone, SlotCache
-from inspire_training.model.heads import ContinuousHead, OffsetHead
+from inspire_training.model.backbone import SlotCache, make_backbone
+from inspire_training.model.heads import OffsetHead, make_head
+from inspire_training.model.perception import Perception
 from inspire_training.model.presets import PolicyConfig
-from inspire_training.model.vision import FilmConvTower, InstructionEmbedding
+
+# Names of parts in checkpoints from before perception was a part of its own; the order of parameters is the same.
+_FORMER_NAMES = {
+    "instruction.": "perception.vision.instruction.",
+    "towers.": "perception.vision.towers.",
+    "proprioception_": "perception.proprioception.",
+    "proprioception.": "perception.proprioception.mlp.",
+    "places": "perception.places",
+}
 
 
 @dataclass(frozen=True)
@@ -27,56 +37,66 @@ class PolicyOutputs:
     Attributes:
         answer_logits: (B, K, V). code_logits: (B, C, V). raw_chunk: (B, Q, 7), gripper as a logit; None with codes.
         offsets, keypoint_offsets: (B, K, 3) in units of `offset_scale`, from the language model and straight from
-            the keypoints.
+            the features of the vision; None without auxiliary heads.
     """
 
     answer_logits: Tensor
     code_logits: Tensor
     raw_chunk: Tensor | None
-    offsets: Tensor
-    keypoint_offsets: Tensor
+    offsets: Tensor | None
+    keypoint_offsets: Tensor | None
 
 
 class InspirePolicy(nn.Module):
-    """The composition. `proprioception` statistics are buffers, set once from the first training set."""
+    """The composition: perception (vision tower, projector), backbone, action head, and auxiliary heads for training.
+
+    Each part is made by its registry from the configuration.
+    """
 
     def __init__(self, config: PolicyConfig, vocabulary: int) -> None:
         super().__init__()
         self.config = config
+        self.perception_start = STYLES[config.style].perception_start
         width = config.backbone.width
-        self.instruction = InstructionEmbedding(vocabulary, config.vision)
-        self.towers = nn.ModuleList(
-            FilmConvTower(config.vision, width=width, size=camera.width) for camera in config.cameras
+        self.perception = Perception(config, vocabulary)
+        self.backbone = make_backbone(config.backbone, vocabulary)
+        self.head = make_head(config.codec, width)
+        self.offset_head = (
+            OffsetHead(width, 1 if config.questions else config.max_objects) if config.auxiliary else None
         )
-        self.proprioception = nn.Sequential(nn.Linear(PROPRIOCEPTION_SIZE, 64), nn.GELU(), nn.Linear(64, width))
-        self.register_buffer("proprioception_mean", torch.zeros(PROPRIOCEPTION_SIZE))
-        self.register_buffer("proprioception_std", torch.ones(PROPRIOCEPTION_SIZE))
-        self.places = nn.Parameter(torch.randn(config.perception_tokens, width) * 0.02)
-        self.backbone = Qwen2Backbone(config.backbone, vocabulary)
-        self.head = ContinuousHead(width) if config.codec == "continuous" else None
-        self.offset_head = OffsetHead(width, 1 if config.questions else config.max_objects)
-        points = 2 * config.vision.keypoints * len(config.cameras)
-        self.keypoint_head = OffsetHead(points + PROPRIOCEPTION_SIZE, config.max_objects)
+        self.keypoint_head = (
+            OffsetHead(self.perception.features, config.max_objects)
+            if config.auxiliary and self.perception.features
+            else None
+        )
+        self.register_load_state_dict_pre_hook(_with_todays_names)
+
+    @property
+    def towers(self) -> nn.Module:
+        """The vision's convolutions or transformers, what `freeze_vision` freezes."""
+        return self.perception.vision.towers
 
     def set_proprioception_statistics(self, mean: Sequence[float], std: Sequence[float]) -> None:
-        """Mean and standard deviation, (10,) each; small deviations are floored so that noise is not blown up."""
-        self.proprioception_mean.copy_(torch.as_tensor(mean))
-        self.proprioception_std.copy_(torch.as_tensor(std).clamp(min=0.02))
+        """Mean and standard deviation, (10,) each; small deviations are floored so that noise is not blown up.
+
+        Without a token of proprioception there is nothing to set.
+        """
+        token = self.perception.proprioception
+        if token is not None:
+            token.mean.copy_(torch.as_tensor(mean))
+            token.std.copy_(torch.as_tensor(std).clamp(min=0.02))
 
     def perceive(self, images: Sequence[Tensor], proprioception: Tensor, instruction_ids: Tensor) -> Tensor:
         """Perception embeddings (B, N, width) of uint8 images (B, H, W, 3), SI proprioception (B, 10) and padded ids
         (B, L).
         """
-        return self._perceive(images, proprioception, instruction_ids)[0]
+        return self.perception(images, proprioception, instruction_ids)[0]
 
-    def _perceive(
-        self, images: Sequence[Tensor], proprioception: Tensor, instruction_ids: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        condition = self.instruction(instruction_ids)
-        seen = [tower(image, condition) for tower, image in zip(self.towers, images)]
-        felt = (proprioception - self.proprioception_mean) / self.proprioception_std
-        tokens = torch.cat([*(t for t, _ in seen), self.proprioception(felt).unsqueeze(1)], dim=1) + self.places
-        return tokens, torch.cat([*(points.flatten(1) for _, points in seen), felt], dim=1)
+    def embed(self, token_ids: Tensor, seen: Tensor) -> Tensor:
+        """Embeddings (B, T, width) of ids (B, T), with the perception embeddings (B, N, width) in their rows."""
+        start, end = self.perception_start, self.perception_start + seen.shape[1]
+        before, behind = self.backbone.embed(token_ids[:, :start]), self.backbone.embed(token_ids[:, end:])
+        return torch.cat([before, seen, behind], dim=1)
 
     def decode(
         self,
@@ -104,20 +124,32 @@ class InspirePolicy(nn.Module):
 
     def forward(self, batch: TrainingBatch) -> PolicyOutputs:
         """All predictions of a batch in one pass, with the answers (and codes) given."""
-        seen, features = self._perceive(batch.images, batch.proprioception, batch.instruction_ids)
-        embeddings = torch.cat([seen, self.backbone.embed(batch.token_ids[:, seen.shape[1] :])], dim=1)
+        seen, features = self.perception(batch.images, batch.proprioception, batch.instruction_ids)
+        embeddings = self.embed(batch.token_ids, seen)
         wanted = [batch.answer_rows - 1, batch.code_rows - 1, batch.query_rows, batch.offset_rows]
         hidden = self.backbone.at_rows(embeddings, batch.attention_bias, torch.cat(wanted, dim=1))
         answers, codes, queries, asked = hidden.split([rows.shape[1] for rows in wanted], dim=1)
-        offsets = self.offset_head(asked)
-        if self.config.questions:
-            offsets = offsets.squeeze(2)
-        else:  # every row is <act>; its head answers for all objects at once
-            offsets = offsets[:, 0, : batch.offset_rows.shape[1]]
+        places = batch.offset_rows.shape[1]
+        offsets = keypoints = None
+        if self.offset_head is not None:
+            offsets = self.offset_head(asked)
+            # Without questions every row is <act>; its head answers for all objects at once.
+            offsets = offsets.squeeze(2) if self.config.questions else offsets[:, 0, :places]
+        if self.keypoint_head is not None:
+            keypoints = self.keypoint_head(features)[:, :places]
         return PolicyOutputs(
             answer_logits=self.backbone.logits(answers),
             code_logits=self.backbone.logits(codes),
             raw_chunk=self.head.raw(queries) if self.head is not None else None,
             offsets=offsets,
-            keypoint_offsets=self.keypoint_head(features)[:, : batch.offset_rows.shape[1]],
+            keypoint_offsets=keypoints,
         )
+
+
+def _with_todays_names(_module: nn.Module, state: dict[str, Any], prefix: str, *_rest: Any) -> None:
+    """Rename the entries of an older checkpoint, in place."""
+    for name in [name for name in state if name.startswith(prefix)]:
+        for former, now in _FORMER_NAMES.items():
+            if name.startswith(prefix + former):
+                state[prefix + now + name[len(prefix + former) :]] = state.pop(name)
+                break

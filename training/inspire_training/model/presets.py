@@ -1,4 +1,6 @@
-"""Configurations of the policy. A preset is a frozen configuration, never a branch in the code."""
+"""Configurations of the policy. A preset is a frozen configuration, never a branch in the code: each part is named by
+its `kind` and made by the registry of its module.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ class CameraConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class VisionConfig:
+class FilmVisionConfig:
     """A convolutional tower per camera, conditioned on the instruction.
 
     Attributes:
@@ -29,21 +31,82 @@ class VisionConfig:
             embedding.
     """
 
+    kind: str = "film"
     channels: tuple[int, ...] = (40, 40, 80, 128)
     grid: int = 4
     keypoints: int = 32
     text_width: int = 64
 
+    @property
+    def tokens(self) -> int:
+        """Of one camera: the grid and one token of keypoints."""
+        return self.grid**2 + 1
+
+    @property
+    def conditioned(self) -> bool:
+        """Whether it is told the instruction."""
+        return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class VitConfig:
+    """One vision transformer of timm and how its input is normalised.
+
+    Attributes:
+        name: of its weights in a checkpoint. model: timm's name. options: what differs from timm's architecture.
+    """
+
+    name: str
+    model: str
+    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
+    std: tuple[float, ...] = (0.5, 0.5, 0.5)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FusedVitConfig:
+    """Vision transformers side by side, shared by all cameras; their features are concatenated per patch.
+
+    Attributes:
+        size: side of the image, px. patch: side of a patch, px.
+    """
+
+    kind: str = "fused_vit"
+    size: int = 224
+    patch: int = 14
+    vits: tuple[VitConfig, ...] = ()
+
+    @property
+    def tokens(self) -> int:
+        """Of one camera: one per patch."""
+        return (self.size // self.patch) ** 2
+
+    @property
+    def conditioned(self) -> bool:
+        """Whether it is told the instruction."""
+        return False
+
+
+VisionConfig = FilmVisionConfig | FusedVitConfig
+
 
 @dataclass(frozen=True, kw_only=True)
 class BackboneConfig:
-    """A Qwen2 decoder, from scratch."""
+    """A Qwen2 decoder.
 
+    Attributes:
+        rows: of the embedding table; 0: as many as the tokenizer has tokens. rope_theta: 0 for the library's default.
+    """
+
+    kind: str = "qwen2"
     width: int = 192
     layers: int = 4
     heads: int = 6
     kv_heads: int = 2
     feed_forward: int = 384
+    rows: int = 0
+    rope_theta: float = 0.0
+    max_positions: int = 512
 
     @property
     def head_dim(self) -> int:
@@ -55,15 +118,24 @@ class PolicyConfig:
     """Everything that the weights do not hold.
 
     Attributes:
-        text_length: tokens of the padded instruction. codec: "continuous", "bins" or "residual_vq".
+        projector: "identity", or "mlp" from the features of the vision to the language model's width.
+        proprioception: whether a token tells what the arm feels. places: whether perception tokens get an embedding of
+            their place. auxiliary: whether offsets are regressed beside answers and actions.
+        style: sequence style, with its settings. codec: action codec.
+        text_length: tokens of the longest instruction. question_tokens: of the longest question with its answer.
         questions: whether the directions are asked before the action. max_objects: objects of an instruction.
         offset_scale: metres that the offset heads call 1. horizon: steps of a chunk that are executed.
     """
 
     preset: str = "tabletop"
     cameras: tuple[CameraConfig, ...] = (CameraConfig(name="agentview"), CameraConfig(name="wrist"))
-    vision: VisionConfig = field(default_factory=VisionConfig)
+    vision: VisionConfig = field(default_factory=FilmVisionConfig)
+    projector: str = "identity"
+    proprioception: bool = True
+    places: bool = True
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
+    style: str = "compact"
+    style_settings: Mapping[str, Any] = field(default_factory=dict)
     codec: str = "continuous"
     bins: int = 256
     chunk_length: int = 8
@@ -71,13 +143,15 @@ class PolicyConfig:
     questions: bool = True
     max_objects: int = 4
     text_length: int = 32
+    question_tokens: int = 14
     prefix_attention: str = "bidirectional"
+    auxiliary: bool = True
     offset_scale: float = 0.3
 
     @property
     def perception_tokens(self) -> int:
-        """Grid tokens and one keypoint token per camera, and one token of proprioception."""
-        return len(self.cameras) * (self.vision.grid**2 + 1) + 1
+        """Of all cameras, and one of proprioception."""
+        return len(self.cameras) * self.vision.tokens + int(self.proprioception)
 
     def to_json(self) -> dict[str, Any]:
         """Plain types."""
@@ -85,14 +159,85 @@ class PolicyConfig:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> PolicyConfig:
-        """The inverse of `to_json`. Raises TypeError on an unknown field."""
+        """The inverse of `to_json`; what an older file does not name is as it was then, the default.
+
+        Raises TypeError on an unknown field, ValueError on an unknown kind of vision.
+        """
         values = dict(data)
         values["cameras"] = tuple(CameraConfig(**c) for c in values["cameras"])
-        vision = dict(values["vision"])
-        vision["channels"] = tuple(vision["channels"])
-        values["vision"] = VisionConfig(**vision)
+        values["vision"] = _vision(values["vision"])
         values["backbone"] = BackboneConfig(**values["backbone"])
         return cls(**values)
 
 
-PRESETS: dict[str, PolicyConfig] = {"tabletop": PolicyConfig()}
+def _vision(data: Mapping[str, Any]) -> VisionConfig:
+    kind = data.get("kind", "film")
+    if kind == "film":
+        return FilmVisionConfig(**{**data, "channels": tuple(data["channels"])})
+    if kind == "fused_vit":
+        vits = (VitConfig(**{**vit, "mean": tuple(vit["mean"]), "std": tuple(vit["std"])}) for vit in data["vits"])
+        return FusedVitConfig(**{**data, "vits": tuple(vits)})
+    raise ValueError(f"vision: expected kind film or fused_vit, found {kind!r}; update inspire_training")
+
+
+def _dino(model: str, **options: Any) -> VitConfig:
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    return VitConfig(name="dino", model=model, mean=mean, std=std, options=options)
+
+
+_MINIVLA: dict[str, Any] = {
+    "projector": "mlp",
+    "proprioception": False,
+    "places": False,
+    "style": "minivla",
+    "codec": "residual_vq",
+    "chunk_length": 8,
+    "horizon": 7,
+    "text_length": 48,
+    "question_tokens": 44,
+    "prefix_attention": "causal",
+    "auxiliary": False,
+}
+_TINY: dict[str, Any] = {"depth": 3, "num_heads": 2}
+
+PRESETS: dict[str, PolicyConfig] = {
+    "tabletop": PolicyConfig(),
+    # The architecture of the published MiniVLA checkpoints, 1.25 B parameters.
+    "minivla-1b": PolicyConfig(
+        preset="minivla-1b",
+        cameras=(CameraConfig(name="agentview", width=224, height=224, crop=0.9, filter="lanczos"),),
+        vision=FusedVitConfig(
+            vits=(
+                _dino("vit_large_patch14_reg4_dinov2.lvd142m"),
+                VitConfig(name="siglip", model="vit_so400m_patch14_siglip_224"),
+            )
+        ),
+        backbone=BackboneConfig(
+            width=896,
+            layers=24,
+            heads=14,
+            kv_heads=2,
+            feed_forward=4864,
+            rows=151936,
+            rope_theta=1_000_000.0,
+            max_positions=32768,
+        ),
+        **_MINIVLA,
+    ),
+    # The same structure, small enough for tests.
+    "minivla-test": PolicyConfig(
+        preset="minivla-test",
+        cameras=(CameraConfig(name="agentview", width=56, height=56, crop=0.9, filter="lanczos"),),
+        vision=FusedVitConfig(
+            size=56,
+            vits=(
+                _dino("vit_large_patch14_reg4_dinov2.lvd142m", embed_dim=32, **_TINY),
+                VitConfig(name="siglip", model="vit_so400m_patch14_siglip_224", options={"embed_dim": 48, **_TINY}),
+            ),
+        ),
+        backbone=BackboneConfig(
+            width=64, layers=3, heads=4, kv_heads=2, feed_forward=96, rows=1024, rope_theta=1_000_000.0
+        ),
+        **_MINIVLA,
+    ),
+}

@@ -1,4 +1,4 @@
-"""Vision towers: images and the instruction in, tokens out.
+"""Convolutional vision towers: images and the instruction in, tokens out.
 
 Small convolutional towers see better when they know what to look for: every residual block is scaled and shifted
 (FiLM) by
@@ -9,32 +9,19 @@ ones, so that keypoints are sharp and still know the whole scene.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from inspire_training.model.presets import VisionConfig
-
-
-class VisionTower(Protocol):
-    """What the policy needs of a tower for one camera."""
-
-    tokens: int
-
-    def __call__(self, image: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """Tokens (B, tokens, width) and keypoints (B, K, 2) in [-1, 1] (x right, y down) of an image uint8 (B, H, W,
-        3).
-
-        `condition` is the instruction's embedding, (B, condition_width).
-        """
+from inspire_training.model.presets import CameraConfig, FilmVisionConfig
 
 
 class InstructionEmbedding(nn.Module):
     """The mean of the words' embeddings, through an MLP: (B, L) ids, padded with 0, to (B, 2 x text_width)."""
 
-    def __init__(self, vocabulary: int, config: VisionConfig) -> None:
+    def __init__(self, vocabulary: int, config: FilmVisionConfig) -> None:
         super().__init__()
         self.words = nn.Embedding(vocabulary, config.text_width)
         self.mlp = nn.Sequential(
@@ -44,7 +31,7 @@ class InstructionEmbedding(nn.Module):
         )
 
     @staticmethod
-    def width(config: VisionConfig) -> int:
+    def width(config: FilmVisionConfig) -> int:
         """Width of the condition."""
         return 2 * config.text_width
 
@@ -76,7 +63,7 @@ class FilmBlock(nn.Module):
 class FilmConvTower(nn.Module):
     """The tower of one camera: grid x grid tokens and one token of spatial-softmax keypoints."""
 
-    def __init__(self, config: VisionConfig, *, width: int, size: int) -> None:
+    def __init__(self, config: FilmVisionConfig, *, width: int, size: int) -> None:
         super().__init__()
         stem, *blocks = config.channels
         condition = InstructionEmbedding.width(config)
@@ -107,3 +94,22 @@ class FilmConvTower(nn.Module):
         heat = self.sharp(fine) + F.interpolate(self.context(middle), scale_factor=2.0, mode="nearest")
         points = heat.flatten(2).softmax(dim=-1) @ self.coordinates
         return torch.cat([grid, self.keypoints(points.flatten(1)).unsqueeze(1)], dim=1), points
+
+
+class FilmVision(nn.Module):
+    """A tower per camera; see `inspire_training.model.perception.VisionTower`."""
+
+    def __init__(
+        self, config: FilmVisionConfig, cameras: Sequence[CameraConfig], *, vocabulary: int, width: int
+    ) -> None:
+        super().__init__()
+        self.width = width
+        self.features = 2 * config.keypoints * len(cameras)
+        self.instruction = InstructionEmbedding(vocabulary, config)
+        self.towers = nn.ModuleList(FilmConvTower(config, width=width, size=camera.width) for camera in cameras)
+
+    def forward(self, images: Sequence[Tensor], instruction_ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens (B, N, width) and the keypoints of all cameras, (B, features), in [-1, 1] (x right, y down)."""
+        condition = self.instruction(instruction_ids)
+        seen = [tower(image, condition) for tower, image in zip(self.towers, images)]
+        return torch.cat([tokens for tokens, _ in seen], dim=1), torch.cat([p.flatten(1) for _, p in seen], dim=1)

@@ -24,7 +24,8 @@ from inspire_policy.codecs.base import ActionCodec
 from inspire_policy.codecs.registry import make_codec
 from inspire_policy.manifest import SCHEMA_VERSION, FileRecord, Manifest
 from inspire_policy.schema import SchemaError, plain, read
-from inspire_policy.sequence import SequenceStyle, make_style
+from inspire_policy.sequences.base import SequenceStyle
+from inspire_policy.sequences.registry import make_style
 
 MANIFEST = "policy.json"
 MEND = "restore the folder from git or export the bundle again"
@@ -78,6 +79,7 @@ def load_bundle(path: str | Path) -> Bundle:
             tokenizer,
             perception_tokens=manifest.perception.tokens,
             prefix_attention=manifest.decoder.prefix_attention,
+            settings=manifest.program.style_settings,
         )
         codec = make_codec(manifest.program.action_codec, manifest.chunk_length, manifest.codec, arrays)
         for word, token in manifest.words.token_ids.items():
@@ -177,7 +179,10 @@ def write_bundle(path: str | Path, manifest: Manifest, files: Mapping[str, bytes
         records = {}
         for name, content in sorted(files.items()):
             place = temporary / name
-            place.write_bytes(content if isinstance(content, bytes) else content.read_bytes())
+            if isinstance(content, bytes):
+                place.write_bytes(content)
+            else:
+                shutil.copyfile(content, place)
             records[name] = FileRecord(sha256=sha256(place), bytes=place.stat().st_size)
         manifest = dataclasses.replace(manifest, files=records)
         (temporary / MANIFEST).write_text(json.dumps(plain(manifest), indent=1) + "\n", encoding="utf-8")

@@ -15,7 +15,8 @@ from inspire_policy.directions import DirectionWords
 from inspire_policy.images import ImageGeometry
 from inspire_policy.instructions import MAX_CHARACTERS
 from inspire_policy.proprioception import PROPRIOCEPTION_SIZE
-from inspire_policy.sequence import PREFIX_ATTENTION, STYLES
+from inspire_policy.sequences.base import PREFIX_ATTENTION
+from inspire_policy.sequences.registry import STYLES
 
 SCHEMA_VERSION = 1
 PROGRAM_KINDS = ("autoregressive",)
@@ -28,6 +29,7 @@ class ProgramSpec:
     kind: str
     sequence_style: str
     action_codec: str
+    style_settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, known in (("kind", PROGRAM_KINDS), ("sequence_style", tuple(STYLES)), ("action_codec", CODECS)):
@@ -75,7 +77,9 @@ class ProprioceptionSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class PerceptionSpec:
-    """perception.onnx: `tokens` embeddings of `width` numbers; `text_length` instruction ids, right-padded."""
+    """perception.onnx: `tokens` embeddings of `width` numbers; `text_length` instruction ids, right-padded, 0 when it is
+    not told the instruction.
+    """
 
     tokens: int
     width: int
@@ -163,5 +167,6 @@ class Manifest:
     @property
     def required_files(self) -> tuple[str, ...]:
         """Names of the files without which the bundle cannot run."""
-        extra = {"continuous": ("head.onnx",), "residual_vq": ("codec.npz",)}
+        arrays = ("codec.npz",)
+        extra = {"continuous": ("head.onnx",), "residual_vq": arrays, "edge_bins": arrays, "fast": arrays}
         return ("tokenizer.json", "perception.onnx", "decoder.onnx", *extra.get(self.program.action_codec, ()))

@@ -18,9 +18,13 @@ PAD, UNKNOWN, BEGIN, SEPARATOR, ACT = "<pad>", "<unk>", "<bos>", "<sep>", "<act>
 class TextTokenizer(Protocol):
     """The part of `tokenizers.Tokenizer` that is used here."""
 
+    encode_special_tokens: bool
+
     def encode(self, sequence: str, *, add_special_tokens: bool = True) -> Any: ...
 
     def token_to_id(self, token: str) -> int | None: ...
+
+    def get_vocab_size(self) -> int: ...
 
 
 def query_token(index: int) -> str:
@@ -74,7 +78,8 @@ def token_id(tokenizer: TextTokenizer, token: str) -> int:
 
 
 def text_ids(tokenizer: TextTokenizer, text: str) -> list[int]:
-    """Ids of a text, without special tokens."""
+    """Ids of a text as text: no special tokens are added, and what spells one is taken apart like any other word."""
+    tokenizer.encode_special_tokens = True
     return list(tokenizer.encode(text, add_special_tokens=False).ids)
 
 

@@ -76,8 +76,8 @@ def test_missing_file_and_missing_folder_are_refused(copy):
     [
         ({"schema_version": 2}, "expected schema_version 1, found 2"),
         ({"program__kind": "diffusion"}, "expected kind one of autoregressive, found 'diffusion'"),
-        ({"program__sequence_style": "fancy"}, "expected sequence_style one of compact, found 'fancy'"),
-        ({"program__action_codec": "fast"}, "expected action_codec one of .*, found 'fast'"),
+        ({"program__sequence_style": "fancy"}, "expected sequence_style one of compact, .* found 'fancy'"),
+        ({"program__action_codec": "fancy"}, "expected action_codec one of .*, found 'fancy'"),
         ({"chunk_length": "8"}, "policy.json.chunk_length: expected int, found '8'"),
         ({"horizon": 9}, "1 <= horizon <= chunk_length"),
         ({"contract__lead_gain": -1.0}, "expected lead_gain > 0"),
@@ -162,7 +162,7 @@ def test_parity_sample_is_checked_on_the_engine(tiny, tmp_path, observation):
 
 
 def test_unknown_engine_and_broken_graph_are_refused(tmp_path):
-    with pytest.raises(EngineError, match="expected one of onnxruntime, found 'abacus'"):
+    with pytest.raises(EngineError, match="expected one of onnxruntime, .*found 'abacus'"):
         make_engine("abacus", {})
     broken = tmp_path / "decoder.onnx"
     broken.write_bytes(b"no graph")

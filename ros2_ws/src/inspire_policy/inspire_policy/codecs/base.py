@@ -18,7 +18,7 @@ class ActionCodec(Protocol):
 
     Attributes:
         kind: name in the manifest. chunk_length: rows of a chunk.
-        queries: query tokens fed at once (continuous), else 0. codes: code tokens generated per chunk, else 0.
+        queries: query tokens fed at once (continuous), else 0. codes: code tokens generated per chunk at most, else 0.
         code_values: how many different codes there are (size of the code vocabulary), 0 for the continuous codec.
     """
 
@@ -38,6 +38,20 @@ class ActionCodec(Protocol):
 
         Raises ValueError.
         """
+
+    def may_follow(self, codes: Sequence[int]) -> np.ndarray:
+        """The codes that may come behind these, int64; none when the chunk is complete."""
+
+
+class FixedCodes:
+    """A codec whose chunks all have the same number of codes."""
+
+    codes = 0
+    code_values = 0
+
+    def may_follow(self, codes: Sequence[int]) -> np.ndarray:
+        """Every code until there are enough."""
+        return np.arange(self.code_values if len(codes) < self.codes else 0, dtype=np.int64)
 
 
 def checked_rows(rows: np.ndarray, chunk_length: int) -> np.ndarray:

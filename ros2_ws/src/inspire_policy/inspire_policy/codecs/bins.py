@@ -7,10 +7,10 @@ from __future__ import annotations
 import numpy as np
 
 from inspire_policy.action import LEAD_SIZE
-from inspire_policy.codecs.base import checked_codes, checked_rows, rows_from_symmetric, symmetric_from_rows
+from inspire_policy.codecs.base import FixedCodes, checked_codes, checked_rows, rows_from_symmetric, symmetric_from_rows
 
 
-class BinsCodec:
+class BinsCodec(FixedCodes):
     """Uniform bins; a code decodes to the centre of its bin, so the error is at most half a bin (1 / bins of the range
     [-1, 1]).
     """

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from inspire_policy.codecs.base import checked_rows
+from inspire_policy.codecs.base import FixedCodes, checked_rows
 
 
-class ContinuousCodec:
+class ContinuousCodec(FixedCodes):
     """Rows as they are."""
 
     kind = "continuous"
-    codes = 0
-    code_values = 0
 
     def __init__(self, chunk_length: int) -> None:
         self.chunk_length = chunk_length

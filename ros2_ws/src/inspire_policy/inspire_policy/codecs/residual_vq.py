@@ -2,7 +2,8 @@
 
 The arrays live in `codec.npz`: `codebooks` (quantizers, codes, width), and `encoder_weight_<i>` (out, in),
 `encoder_bias_<i>`, `decoder_weight_<i>`, `decoder_bias_<i>` for i = 0, 1, ...; ReLU between the layers, none after the
-last. The MLPs see the chunk flattened row by row, with the gripper opening stretched to [-1, 1].
+last. The MLPs see the chunk's values (see `values`) flattened row by row and divided by `scale`, a number, where there is
+one.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from inspire_policy.action import LEAD_SIZE
-from inspire_policy.codecs.base import checked_codes, checked_rows, rows_from_symmetric, symmetric_from_rows
+from inspire_policy.codecs.base import FixedCodes, checked_codes, checked_rows
+from inspire_policy.codecs.values import Values
 
 
-class ResidualVQCodec:
+class ResidualVQCodec(FixedCodes):
     """Codes of a chunk: the nearest vector of the first codebook, then of what is left over, and so on."""
 
     kind = "residual_vq"
@@ -30,14 +32,16 @@ class ResidualVQCodec:
         self.chunk_length = chunk_length
         self._codebooks = np.asarray(arrays["codebooks"], dtype=np.float32)
         self.codes, self.code_values, width = self._codebooks.shape
+        self._values = Values(arrays)
+        self._scale = np.float32(arrays.get("scale", 1.0))
         numbers = chunk_length * LEAD_SIZE
         self._encoder = _layers(arrays, "encoder", numbers, width)
         self._decoder = _layers(arrays, "decoder", width, numbers)
 
     def encode(self, rows: np.ndarray) -> np.ndarray:
         """Codes int64 (quantizers,) of rows (chunk_length, 7)."""
-        flat = symmetric_from_rows(checked_rows(rows, self.chunk_length)).reshape(-1).astype(np.float32)
-        residual = _forward(self._encoder, flat)
+        flat = self._values.from_rows(checked_rows(rows, self.chunk_length)).reshape(-1).astype(np.float32)
+        residual = _forward(self._encoder, flat / self._scale)
         codes = np.empty(self.codes, dtype=np.int64)
         for i, book in enumerate(self._codebooks):
             codes[i] = int(np.argmin(np.square(book - residual).sum(axis=1)))
@@ -50,8 +54,8 @@ class ResidualVQCodec:
         """
         codes = checked_codes(predicted, self.codes, self.code_values)
         vector = self._codebooks[np.arange(self.codes), codes].sum(axis=0)
-        values = _forward(self._decoder, vector).reshape(self.chunk_length, LEAD_SIZE)
-        return checked_rows(rows_from_symmetric(values), self.chunk_length).astype(np.float32)
+        values = _forward(self._decoder, vector).reshape(self.chunk_length, LEAD_SIZE) * self._scale
+        return checked_rows(self._values.to_rows(values), self.chunk_length).astype(np.float32)
 
 
 def _layers(

@@ -38,16 +38,18 @@ class AutoregressiveProgram:
         self._words = manifest.words.vocabulary
         self._word_ids = np.array([manifest.words.token_ids[word] for word in self._words.words], dtype=np.int64)
         self._code_ids = bundle.style.code_ids(bundle.codec.code_values)
+        self._answer_end = bundle.style.answer_end_ids()
 
     def check(self, instruction: str, objects: tuple[str, ...]) -> None:
         """Raises ValueError when the instruction or the whole sequence is longer than the graphs allow."""
-        padded_instruction_ids(self._tokenizer, instruction, self._manifest.perception.text_length)
+        if self._manifest.perception.text_length:
+            padded_instruction_ids(self._tokenizer, instruction, self._manifest.perception.text_length)
         rows = (
             len(self._style.prefix_ids(instruction))
-            + len(self._style.action_ids(self._codec.queries))
+            + len(self._style.action_ids(instruction, self._codec.queries))
             + self._codec.codes
         )
-        rows += sum(len(self._style.question_ids(name)) + 1 for name in objects)
+        rows += sum(len(self._style.question_ids(name)) + 1 + len(self._answer_end) for name in objects)
         if rows > self._manifest.decoder.cache_length:
             raise ValueError(
                 f"instruction: expected at most {self._manifest.decoder.cache_length} tokens with its questions, found "
@@ -80,13 +82,16 @@ class AutoregressiveProgram:
             ValueError: wrong images or numbers, or a sequence that does not fit.
         """
         start = time.monotonic()
-        embeddings = self._perceive(images, position, quaternion, opening, instruction)
+        felt = proprioception_vector(position, quaternion, opening)
+        embeddings = self._perceive(images, felt, instruction)
         seen = time.monotonic()
         self._decoder.begin()
         asked = objects if self._manifest.questions else ()
-        answers, logits, hidden = self._ask(
-            embeddings, self._style.prefix_ids(instruction), asked, draft or {}, forced or {}
+        prefix, action = (
+            self._style.prefix_ids(instruction, felt),
+            self._style.action_ids(instruction, self._codec.queries),
         )
+        answers, logits, hidden = self._ask(embeddings, prefix, asked, action, draft or {}, forced or {})
         rows = self._codec.decode(self._head(hidden) if self._codec.queries else self._generate(logits[-1]))
         end = time.monotonic()
         return Tick(
@@ -103,6 +108,7 @@ class AutoregressiveProgram:
         embeddings: np.ndarray,
         prefix: np.ndarray,
         asked: tuple[str, ...],
+        action: np.ndarray,
         draft: Mapping[str, str],
         forced: Mapping[str, str],
     ) -> tuple[tuple[Answer, ...], np.ndarray, np.ndarray]:
@@ -117,21 +123,25 @@ class AutoregressiveProgram:
         answers: list[Answer] = []
         while True:
             start = self._decoder.filled
-            ids, places = self._until_unknown(pending, asked[len(answers) :], expected)
-            logits, hidden = self._decoder.feed(ids, given, bidirectional=both_ways)
+            ids, places = self._until_unknown(pending, asked[len(answers) :], action, expected)
+            logits, hidden = self._decoder.feed(ids, given, first=self._style.perception_start, bidirectional=both_ways)
             for name, row in places:
                 answer = self._answer(name, logits[row], forced)
                 answers.append(answer)
                 if expected.pop(name, None) != answer.word:
                     self._decoder.rewind(start + row + 1)
-                    pending = np.array([self._style.answer_id(answer.word)], dtype=np.int64)
+                    pending = self._answered(answer.word)
                     break
             else:
                 return tuple(answers), logits, hidden
             given, both_ways = None, 0
 
+    def _answered(self, word: str) -> np.ndarray:
+        """Ids of an answer and what ends it."""
+        return np.concatenate([[self._style.answer_id(word)], self._answer_end]).astype(np.int64)
+
     def _until_unknown(
-        self, pending: np.ndarray, asked: tuple[str, ...], expected: Mapping[str, str]
+        self, pending: np.ndarray, asked: tuple[str, ...], action: np.ndarray, expected: Mapping[str, str]
     ) -> tuple[np.ndarray, list[tuple[str, int]]]:
         """Ids to feed at once, from `pending` to the first answer that is not expected, else to the action's last row;
         and per question fed its object and the row whose logits answer it.
@@ -144,19 +154,17 @@ class AutoregressiveProgram:
             places.append((name, rows - 1))
             if name not in expected:
                 return np.concatenate(parts), places
-            parts.append(np.array([self._style.answer_id(expected[name])], dtype=np.int64))
-            rows += 1
-        return np.concatenate([*parts, self._style.action_ids(self._codec.queries)]), places
+            parts.append(self._answered(expected[name]))
+            rows += len(parts[-1])
+        return np.concatenate([*parts, action]), places
 
     def _perceive(
         self,
         images: Mapping[str, np.ndarray],
-        position: np.ndarray,
-        quaternion: np.ndarray,
-        opening: float,
+        felt: np.ndarray,
         instruction: str,
     ) -> np.ndarray:
-        """Embeddings, float32 (N, width)."""
+        """Embeddings, float32 (N, width), of images and the proprioception vector (10,)."""
         inputs: dict[str, np.ndarray] = {}
         for camera, geometry in self._manifest.cameras.items():
             if camera not in images:
@@ -164,10 +172,9 @@ class AutoregressiveProgram:
                     f"images: expected cameras {', '.join(self._manifest.cameras)}, found {', '.join(images) or 'none'}"
                 )
             inputs[f"image_{camera}"] = geometry.apply(images[camera])[None]
-        inputs["proprioception"] = proprioception_vector(position, quaternion, opening)[None]
-        inputs["instruction_ids"] = padded_instruction_ids(
-            self._tokenizer, instruction, self._manifest.perception.text_length
-        )[None]
+        inputs["proprioception"] = felt[None]
+        if length := self._manifest.perception.text_length:
+            inputs["instruction_ids"] = padded_instruction_ids(self._tokenizer, instruction, length)[None]
         return self._engine.run("perception", inputs)["embeddings"][0]
 
     def _answer(self, name: str, logits: np.ndarray, forced: Mapping[str, str]) -> Answer:
@@ -183,14 +190,10 @@ class AutoregressiveProgram:
         return self._engine.run("head", {"hidden": hidden[None, -self._codec.queries :]})["chunk"][0]
 
     def _generate(self, logits: np.ndarray) -> np.ndarray:
-        """Action codes, int64 (codes,), greedily; every id that is no code is masked with -inf."""
-        codes = np.empty(self._codec.codes, dtype=np.int64)
-        value_of = {int(token): value for value, token in enumerate(self._code_ids)}
-        allowed = np.full(logits.shape, -np.inf, dtype=np.float32)
-        allowed[self._code_ids] = 0.0
-        for i in range(self._codec.codes):
-            token = int(np.argmax(logits + allowed))
-            codes[i] = value_of[token]
-            if i + 1 < self._codec.codes:
-                logits = self._decoder.feed(np.array([token], dtype=np.int64))[0][-1]
-        return codes
+        """Action codes, int64, greedily; what is no code, or cannot follow by the codec's rules, is never chosen."""
+        codes: list[int] = []
+        while len(allowed := self._codec.may_follow(codes)):
+            if codes:
+                logits = self._decoder.feed(self._code_ids[codes[-1:]])[0][-1]
+            codes.append(int(allowed[np.argmax(logits[self._code_ids[allowed]])]))
+        return np.array(codes, dtype=np.int64)

@@ -34,13 +34,13 @@ class CachedDecoder:
         self.filled = rows
 
     def feed(
-        self, token_ids: np.ndarray, embeddings: np.ndarray | None = None, *, bidirectional: int = 0
+        self, token_ids: np.ndarray, embeddings: np.ndarray | None = None, *, first: int = 0, bidirectional: int = 0
     ) -> tuple[np.ndarray, np.ndarray]:
         """Run new rows through the decoder in one pass and keep their keys and values.
 
         Args:
             token_ids: (T,) int64.
-            embeddings: (N, width) float32 taken instead of the first N token embeddings, or None.
+            embeddings: (N, width) float32 taken instead of the token embeddings of rows first..first+N-1, or None.
             bidirectional: the first so many new rows see each other both ways.
 
         Returns:
@@ -54,8 +54,8 @@ class CachedDecoder:
         given = np.zeros((1, rows, self._width), dtype=np.float32)
         use = np.zeros((1, rows, 1), dtype=np.float32)
         if embeddings is not None:
-            given[0, : len(embeddings)] = embeddings
-            use[0, : len(embeddings)] = 1.0
+            given[0, first : first + len(embeddings)] = embeddings
+            use[0, first : first + len(embeddings)] = 1.0
         bias = attention_bias(rows, cached=self.filled, cache_length=self._length, bidirectional=bidirectional)
         outputs = self._engine.run(
             "decoder",

@@ -1,0 +1,1 @@
+"""Sequence styles: how prefix, questions, answers and actions are worded, one module per style."""

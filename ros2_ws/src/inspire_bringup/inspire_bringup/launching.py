@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, EmitEvent, OpaqueFunction, SetEnvironmentVariable
 from launch.events import Shutdown
+from launch.events.process import ProcessExited
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 
@@ -58,8 +59,13 @@ def _node(spec: NodeSpec) -> Node:
         remappings=list(spec.remappings),
         ros_arguments=["--enclave", spec.enclave],
         output="screen",
-        on_exit=[EmitEvent(event=Shutdown(reason=f"{spec.name} ended"))] if spec.required else None,
+        on_exit=_end_all if spec.required else None,
     )
+
+
+def _end_all(event: ProcessExited, context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """A required node has ended: so do the others, unless they are ending already."""
+    return [] if context.is_shutdown else [EmitEvent(event=Shutdown(reason=f"{event.process_name} ended"))]
 
 
 def _text(value: Value) -> str:

@@ -21,7 +21,7 @@ ALONG = (0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 1.0)  # of the way, where keep-out boxes
 
 
 def explained(command: Command, poses: Iterable[Pose], setup: Setup, now: int) -> tuple[Pose | None, list[str]]:
-    """The newest measured pose that explains a command at `now` (ROS time, ns), and what is wrong with it all the same.
+    """The first measured pose that explains a command at `now` (ROS time, ns), and what is wrong with it all the same.
 
     Impedance and twist: measured (+) lead. Stiff: a target within `max_lead` of an arm that was measured lately.
     """
@@ -41,7 +41,7 @@ def explained(command: Command, poses: Iterable[Pose], setup: Setup, now: int) -
         complaints = [*_place(pose, command, setup.envelope), *_turn(pose, command, setup)]
         if not complaints or best[0] is None:
             best = pose, complaints
-        # The others have one start only: there the newest pose at that place is the one.
+        # The others have one start only: there the first pose at that place is the one.
         if not complaints or setup.controller != STIFF_POSE:
             break
     return best

@@ -183,7 +183,9 @@ class Witness:
             self._break(f"a speed of {speed} m/s")
         if not turn <= envelope.max_angular_speed * (1 + TINY):
             self._break(f"a speed of {turn} rad/s")
-        pose, broken = explained(command, reversed(self._poses), setup, event.now)
+        # Of several poses at one place the gate may have used the freshest.
+        freshest = sorted(reversed(self._poses), key=lambda pose: abs(event.now - pose.stamp))
+        pose, broken = explained(command, freshest, setup, event.now)
         self.broken += broken
         if pose is None:
             return

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import pytest
 
@@ -56,6 +57,16 @@ def test_a_waiting_node_says_its_last_word_on_a_signal(number):
     process = start()
     assert process.stdout.readline() == "up\n"
     process.send_signal(number)
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output) == (0, "last word\n"), errors
+
+
+def test_a_signal_that_comes_again_while_a_node_ends_does_not_kill_it():
+    process = start()
+    assert process.stdout.readline() == "up\n"
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.002)
     output, errors = process.communicate(timeout=60)
     assert (process.returncode, output) == (0, "last word\n"), errors
 

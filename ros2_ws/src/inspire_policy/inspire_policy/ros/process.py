@@ -56,6 +56,9 @@ class _StopSignals:
                 self.received.set_result(True)
 
     def close(self) -> None:
+        # Who asked to stop may ask again, a terminal and launch both do: a clean end stays one.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         signal.set_wakeup_fd(-1)
         self._writer.close()
 

@@ -109,6 +109,7 @@ class EpisodeRecorder:
         self.state = RecorderState()
         self._folder, self._topics, self._bundle = folder, topics, bundle
         self._reserve, self._free = reserve, free
+        self._of_commander = {topic.name for topic in topics if topic.of_commander}
         self._recent: dict[str, deque[_Message]] = {topic.name: deque(maxlen=PREROLL) for topic in topics}
         self._open: _Open | None = None
         self._given_up: tuple[str, str] | None = None  # commander and instruction of a recording that was lost
@@ -119,6 +120,8 @@ class EpisodeRecorder:
         message = (received, topic, data, stamp)
         recent = self._recent[topic]
         if recent and stamp is not None and recent[-1][3] == stamp:  # a body that waits says the same again
+            if recent[-1][2] == data and topic not in self._of_commander:
+                return
             recent.pop()
         recent.append(message)
         if self._open is not None:
@@ -234,9 +237,8 @@ class EpisodeRecorder:
     def _end(self) -> None:
         self._open = None
         self.state.file = self.state.instruction = ""
-        for topic in self._topics:
-            if topic.of_commander:
-                self._recent[topic.name].clear()
+        for topic in self._of_commander:
+            self._recent[topic].clear()
 
     def _short_of_space(self) -> bool:
         if self._reserve <= 0:

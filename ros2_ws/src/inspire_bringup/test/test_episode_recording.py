@@ -90,6 +90,15 @@ def test_the_observation_of_the_first_action_is_in_the_file_though_it_came_befor
     assert said == [*poses, "the last one again", "an early action", "an action"]
 
 
+def test_what_a_waiting_body_says_again_is_recorded_once(tmp_path):
+    told = Told(tmp_path)
+    told.status(True)
+    for topic, text in ((POSE, "here"), (POSE, "here"), (POSE, "there"), (ACTION, "go"), (ACTION, "go")):
+        told.hear(topic, text, stamp=7)
+    told.status(False)
+    assert content(told.files[0])[0] == ["here", "there", "go", "go"]
+
+
 def test_nothing_a_commander_did_before_belongs_to_the_next_instruction(tmp_path):
     told = Told(tmp_path)
     told.status(True)

@@ -43,14 +43,15 @@ class Api:
 
     def logger(self) -> Any:
         """A logger that says warnings and errors on stderr; the library's own one writes to stdout."""
-        trt = self.module
+        trt: Any = self.module
+        base: Any = trt.ILogger
 
-        class Logger(trt.ILogger):
+        class Logger(base):
             def __init__(self) -> None:
-                trt.ILogger.__init__(self)
+                base.__init__(self)
 
             def log(self, severity: Any, msg: str) -> None:
-                if severity <= trt.ILogger.WARNING:
+                if severity <= base.WARNING:
                     print(f"{trt.__name__}: {msg}", file=sys.stderr)
 
         return Logger()

@@ -56,8 +56,9 @@ def test_lockstep_gives_exactly_one_action_per_observation_and_stops_when_told(b
     assert after_reset.index == 0 and after_reset.chunk_id == 3
     status = body.wait_state(CommanderStatus.ACTING)
     assert status.instruction == INSTRUCTION
+    deadline = time.monotonic() + 20
     while not body.overlays:  # best effort: the first ones go to nobody while the reader is being discovered
-        assert after_reset.chunk_id < 20, "no overlay in twenty inferences"
+        assert time.monotonic() < deadline, "no overlay within 20 s"
         after_reset = body.step(stamp_ns(after_reset.header.stamp) + PERIOD)
     body.say("")
     body.wait_state(CommanderStatus.READY)
@@ -193,16 +194,17 @@ def test_unusable_observations_end_the_instruction_and_give_the_lease_back(body,
 
 
 def test_realtime_acts_every_period_and_a_camera_that_stops_is_named(body, launch):
-    launch(mode="realtime", horizon=2)
+    launch(mode="realtime", horizon=2, observation_timeout=2.0)
     body.wait_state(CommanderStatus.READY)
     body.say(INSTRUCTION)
     body.wait_state(CommanderStatus.ACTING)
     stamp = 10**12
-    for _ in range(24):
+    deadline = time.monotonic() + 20
+    while len(body.actions) < 20:
+        assert time.monotonic() < deadline, f"no actions; last status: {body.statuses[-1]}"
         body.observe(stamp)
         stamp += PERIOD
         time.sleep(0.05)
-    body.wait(lambda: len(body.actions) >= 20, "actions")
     stamps = [stamp_ns(action.header.stamp) for action in body.actions]
     assert len(set(stamps)) == len(stamps) and sorted(stamps) == stamps
     assert len({action.chunk_id for action in body.actions}) >= 3

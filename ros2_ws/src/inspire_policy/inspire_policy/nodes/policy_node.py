@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import cv2
 from inspire_msgs.msg import DirectionAnswers
@@ -21,14 +21,14 @@ from inspire_policy.action import ActionContract
 from inspire_policy.brain import Brain, Job
 from inspire_policy.bundle import BundleError
 from inspire_policy.engines.protocol import EngineError
-from inspire_policy.execution import ChunkExecutor, Step, Ticket
-from inspire_policy.inference import InferenceThread
+from inspire_policy.execution import ChunkExecutor, Step
 from inspire_policy.nodes.bundle_swap import BundleSwap
 from inspire_policy.nodes.execute_server import ExecuteServer
 from inspire_policy.nodes.health import policy_report
 from inspire_policy.nodes.narrator import Narrator
 from inspire_policy.nodes.observer import Observer
 from inspire_policy.nodes.parameters import declare_parameters
+from inspire_policy.nodes.thinker import Request, Thinker
 from inspire_policy.observations import PolicyObservation
 from inspire_policy.programs.base import Tick
 from inspire_policy.ros.commander import Commander
@@ -40,16 +40,6 @@ from inspire_policy.ros.qos import COMMAND
 
 COMMANDER_ID = "policy"
 WATCH_PERIOD = 0.1  # s
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to compute, by which brain, from what, and when that arrived (monotonic s)."""
-
-    ticket: Ticket
-    brain: Brain
-    job: Job
-    arrived: float
 
 
 class PolicyNode(ConfigurableNode):
@@ -65,7 +55,7 @@ class PolicyNode(ConfigurableNode):
         self._brain: Brain | None = None
         self._execution: ChunkExecutor
         self._observer: Observer
-        self._thread: InferenceThread[Request, Tick]
+        self._thinker: Thinker
         self._since = time.monotonic()
         self._told: tuple[str, tuple[str, ...]] = ("", ())
         self._forced: dict[str, str] = {}
@@ -93,7 +83,9 @@ class PolicyNode(ConfigurableNode):
         """Load the bundle, warm up, listen to cameras and state."""
         brain = self._load(self._parameters.bundle)
         self._execution = brain.executor(**asdict(self._parameters.execution))
-        self._thread = InferenceThread(self._think, self._wake)
+        # In lockstep the executor counts the added latency in periods; nothing has to be waited for.
+        added = 0.0 if self._lockstep else self._parameters.execution.added_latency
+        self._thinker = Thinker(self, self._on_result, added=added)
         self._observer = Observer(
             self,
             brain.bundle.manifest.cameras,
@@ -128,7 +120,7 @@ class PolicyNode(ConfigurableNode):
         if self._brain is not None:
             self._brain = None
             self._observer.close()
-            self._thread.close()
+            self._thinker.close()
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -141,7 +133,7 @@ class PolicyNode(ConfigurableNode):
         self._commander.close()
         self._server.close()
         if self._brain is not None:
-            self._thread.close()
+            self._thinker.close()
 
     # Instructions, told by the commander; answers and bundles, changed while one is followed.
 
@@ -228,42 +220,27 @@ class PolicyNode(ConfigurableNode):
             return
         if decision.ticket is not None:
             job = Job(observation, *self._told, self._forced, self._draft)
-            self._thread.submit(Request(decision.ticket, self._brain, job, arrived))
+            self._thinker.submit(Request(decision.ticket, self._brain, job, arrived))
         if decision.step is not None:
             self._act(decision.step)
 
     # Results.
 
-    def _think(self, request: Request) -> Tick:
-        """One inference, on the inference thread."""
-        tick = request.brain.think(request.job)
-        if not self._lockstep:
-            time.sleep(self._parameters.execution.added_latency)
-        return tick
-
-    def _wake(self) -> None:
-        """Let the executor's thread collect; called by the inference thread."""
-        if self.executor is not None:
-            self.executor.create_task(self._collect)
-
-    def _collect(self) -> None:
-        """Fetch what the inference thread has done; runs on the executor's thread."""
-        while self._brain is not None and (fetched := self._thread.fetch()) is not None:
-            request, result = fetched
-            if not self._execution.is_current(request.ticket):
-                continue
-            if isinstance(result, Exception):
-                self._commander.fail(f"inference: {type(result).__name__}: {result}")
-                continue
-            self._draft = {answer.object: answer.word for answer in result.answers}
-            step = self._execution.deliver(request.ticket, result.leads)
-            if step is not None:
-                self._act(step)
-            latency = time.monotonic() - request.arrived
-            self._commander.ticks += 1
-            self._commander.latencies.add(latency)
-            answers = self._narrator.tell(request.job, result, request.brain.bundle.manifest, self._execution.chunk)
-            self._server.tell(answers, latency)
+    def _on_result(self, request: Request, result: Tick | Exception) -> None:
+        """Take over a chunk, unless it is not wanted any more."""
+        if not self._execution.is_current(request.ticket):
+            return
+        if isinstance(result, Exception):
+            self._commander.fail(f"inference: {type(result).__name__}: {result}")
+            return
+        step = self._execution.deliver(request.ticket, result.leads)
+        if step is not None:
+            self._act(step)
+        latency = time.monotonic() - request.arrived
+        self._commander.ticks += 1
+        self._commander.latencies.add(latency)
+        answers = self._narrator.tell(request.job, result, request.brain.bundle.manifest, self._execution.chunk)
+        self._server.tell(answers, latency)
 
     def _act(self, step: Step) -> None:
         assert self._brain is not None

@@ -58,8 +58,19 @@ class ImageGeometry:
         ):
             raise ValueError(
                 f"image: expected at least {self.width}x{self.height} px of that aspect ratio, found {width}x{height}; "
-                "set the camera's resolution or crop its image"
+                "set the camera's resolution, or the policy's parameter other_aspect to centre"
             )
+
+    def centred(self, rgb: np.ndarray) -> np.ndarray:
+        """The largest centre part of an image (H, W, 3) that has the model's aspect ratio, as a view."""
+        rows, columns = rgb.shape[:2]
+        if columns * self.height > rows * self.width:
+            width = max(1, round(rows * self.width / self.height))
+            left = (columns - width) // 2
+            return rgb[:, left : left + width]
+        height = max(1, round(columns * self.height / self.width))
+        top = (rows - height) // 2
+        return rgb[top : top + height]
 
     def apply(self, rgb: np.ndarray) -> np.ndarray:
         """The model's image, uint8 (height, width, 3), contiguous, of an RGB image uint8 (H, W, 3).

@@ -49,15 +49,24 @@ class ObservationSet:
     Args:
         cameras: name -> what the model makes of its images.
         pairing: which parts belong together; default: those of equal stamps.
+        centre: images of another aspect ratio are not refused; their centre part is taken.
     """
 
-    def __init__(self, cameras: Mapping[str, ImageGeometry], pairing: Pairing | None = None) -> None:
+    def __init__(
+        self, cameras: Mapping[str, ImageGeometry], pairing: Pairing | None = None, *, centre: bool = False
+    ) -> None:
         self._cameras = dict(cameras)
+        self._centre = centre
         self._pairing = pairing or EqualStamps((*self._cameras, *STATES))
 
     @classmethod
     def of_separate_sensors(
-        cls, cameras: Mapping[str, ImageGeometry], *, image_tolerance: float, state_tolerance: float
+        cls,
+        cameras: Mapping[str, ImageGeometry],
+        *,
+        image_tolerance: float,
+        state_tolerance: float,
+        centre: bool = False,
     ) -> ObservationSet:
         """For cameras and an arm that stamp each by itself: the newest images within `image_tolerance` s of each other
         with the states closest to them, within `state_tolerance` s.
@@ -70,6 +79,7 @@ class ObservationSet:
                 image_tolerance=round(image_tolerance * 1e9),
                 state_tolerance=round(state_tolerance * 1e9),
             ),
+            centre=centre,
         )
 
     def exchange(self, cameras: Mapping[str, ImageGeometry]) -> None:
@@ -85,6 +95,8 @@ class ObservationSet:
 
     def put_image(self, camera: str, stamp: int, rgb: np.ndarray) -> PolicyObservation | None:
         """Add an image. Raises ObservationError("bad_image") on a size that the model cannot take."""
+        if self._centre and 0 not in rgb.shape:
+            rgb = self._cameras[camera].centred(rgb)
         try:
             self._cameras[camera].check_source(rgb.shape[1], rgb.shape[0])
         except ValueError as error:

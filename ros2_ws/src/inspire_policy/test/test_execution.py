@@ -135,6 +135,20 @@ def fill(parts: ObservationSet, stamp: int, skip: str = ""):
     return (parts.put_gripper(stamp, 1.02) if skip != "gripper" else None) or complete
 
 
+def test_images_of_another_aspect_are_refused_or_their_centre_is_taken():
+    wide = np.zeros((48, 64, 3), np.uint8)
+    geometry = {"agentview": ImageGeometry(16, 16)}
+    with pytest.raises(ObservationError, match="bad_image: agentview: .*other_aspect"):
+        ObservationSet(geometry).put_image("agentview", 1, wide)
+    parts = ObservationSet(geometry, centre=True)
+    assert parts.put_pose(1, np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0])) is None
+    assert parts.put_gripper(1, 1.0) is None
+    complete = parts.put_image("agentview", 1, wide)
+    assert complete is not None and complete.images["agentview"].shape == (48, 48, 3)
+    with pytest.raises(ObservationError, match="bad_image"):
+        parts.put_image("agentview", 2, np.zeros((8, 64, 3), np.uint8))
+
+
 def make_set() -> ObservationSet:
     return ObservationSet({"agentview": ImageGeometry(16, 16), "wrist": ImageGeometry(16, 16)})
 

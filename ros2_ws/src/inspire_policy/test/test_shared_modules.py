@@ -69,6 +69,19 @@ def test_wrong_images_are_refused():
             geometry.check_source(*size)
 
 
+def test_the_centre_of_another_aspect_is_a_view_of_the_models_aspect():
+    square, wide = ImageGeometry(16, 16), ImageGeometry(32, 16)
+    columns = np.broadcast_to(np.arange(64, dtype=np.uint8)[None, :, None], (48, 64, 3))
+    kept = square.centred(columns)
+    assert kept.shape == (48, 48, 3) and kept[0, 0, 0] == 8 and kept[0, -1, 0] == 55
+    assert np.shares_memory(kept, columns)
+    square.check_source(kept.shape[1], kept.shape[0])
+    rows = np.broadcast_to(np.arange(64, dtype=np.uint8)[:, None, None], (64, 64, 3))
+    kept = wide.centred(rows)
+    assert kept.shape == (32, 64, 3) and kept[0, 0, 0] == 16 and kept[-1, 0, 0] == 47
+    assert square.centred(rows).shape == rows.shape
+
+
 def test_proprioception_holds_position_two_columns_and_opening():
     quaternion = quaternion_from_rotvec(np.array([0.0, 0.0, np.pi / 2]))
     vector = proprioception_vector(np.array([0.1, 0.2, 0.3]), quaternion * 2.0, 0.25)

@@ -110,7 +110,10 @@ class Observer:
 
 def _collector(cameras: Mapping[str, ImageGeometry], parameters: ObservingParameters) -> ObservationSet:
     if parameters.lockstep:
-        return ObservationSet(cameras)
+        return ObservationSet(cameras, centre=parameters.centre)
     return ObservationSet.of_separate_sensors(
-        cameras, image_tolerance=parameters.image_tolerance, state_tolerance=parameters.state_tolerance
+        cameras,
+        image_tolerance=parameters.image_tolerance,
+        state_tolerance=parameters.state_tolerance,
+        centre=parameters.centre,
     )

@@ -10,6 +10,7 @@ from inspire_policy.engines.protocol import ENGINES
 from inspire_policy.ros.parameters import declare
 
 MODES = ("lockstep", "realtime")
+OTHER_ASPECT = ("refuse", "centre")
 LOCKSTEP_PATIENCE = 10.0  # s: a slow simulator is no fault; shorter than the world's own lockstep_timeout
 
 
@@ -25,12 +26,15 @@ class ExecutionParameters:
 
 @dataclass(frozen=True, kw_only=True)
 class ObservingParameters:
-    """What makes an observation. Tolerances in s, realtime only. `patience`: s without one that end an instruction."""
+    """What makes an observation. Tolerances in s, realtime only. `patience`: s without one that end an instruction.
+    `centre`: of images of another aspect ratio the centre is taken.
+    """
 
     lockstep: bool
     image_tolerance: float
     state_tolerance: float
     patience: float
+    centre: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,4 +146,13 @@ def _observing(node: Node, lockstep: bool) -> ObservingParameters:
             high=1.0,
         ),
         patience=LOCKSTEP_PATIENCE if lockstep else patience,
+        centre=declare(
+            node,
+            "other_aspect",
+            OTHER_ASPECT[0],
+            "Images of another aspect ratio than the model's: refuse them, or take their centre (a 640x480 camera, a "
+            "square model). It sees less of the table then: train with what it will see.",
+            choices=OTHER_ASPECT,
+        )
+        == "centre",
     )

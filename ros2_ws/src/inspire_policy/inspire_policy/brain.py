@@ -80,7 +80,15 @@ class Brain:
                 raise ValueError(f"override: expected a word among {', '.join(words)}, found {word!r}")
         return forced
 
-    def executor(self, *, horizon: int, lockstep: bool, blend: int = 0, added_latency: float = 0.0) -> ChunkExecutor:
+    def executor(
+        self,
+        *,
+        horizon: int,
+        lockstep: bool,
+        blend: int = 0,
+        catch_up: bool = False,
+        added_latency: float = 0.0,
+    ) -> ChunkExecutor:
         """A chunk executor for this bundle; `horizon` 0 takes the manifest's. See ChunkExecutor for the others.
 
         Raises ValueError on one longer than the chunk.
@@ -93,6 +101,7 @@ class Brain:
             lockstep=lockstep,
             max_gap_periods=MAX_GAP_PERIODS if lockstep else REALTIME_GAP_PERIODS,
             blend=blend,
+            catch_up=catch_up,
             added_latency=added_latency,
         )
 

@@ -8,8 +8,8 @@ chunk that was computed from the observation at t applies at t + i periods.
   observations then always give the same actions.
 - Real time: inference overlaps motion. When `horizon` steps are done the model is asked (earlier, when a chunk would
   else run out before the next one is there), and the old chunk goes on until the new one is there.
-- A new chunk is entered at the step that belongs to the present: what inference took is cut off its front. Its first
-  `blend` actions are mixed with what the old chunk had for the same moments.
+- A new chunk is entered at the step that belongs to the present: what inference took is cut off its front, and made up
+  for (see catching_up). Its first `blend` actions are mixed with what the old chunk had for the same moments.
 - When the old chunk runs out first, the arm holds (counted as underrun) and goes on with the next chunk.
 - A gap or a jump back of the stamps, or a new instruction, drops the chunk and what is being computed.
 """
@@ -23,6 +23,7 @@ from dataclasses import dataclass
 
 from inspire_policy.action import ActionContract, Lead
 from inspire_policy.blending import cross_fade, new_share
+from inspire_policy.catching_up import Way
 
 MAX_GAP_PERIODS = 1.5
 LATENCIES_REMEMBERED = 20  # chunks; the slowest of them decides how early the next one is asked for
@@ -86,6 +87,7 @@ class ChunkExecutor:
         lockstep: bool,
         max_gap_periods: float = MAX_GAP_PERIODS,
         blend: int = 0,
+        catch_up: bool = False,
         added_latency: float = 0.0,
     ) -> None:
         """
@@ -93,7 +95,8 @@ class ChunkExecutor:
             contract: gives the control period. chunk_length: actions per chunk. horizon: actions executed of each.
             lockstep: whether the world waits for every action.
             max_gap_periods: stamps further apart than this drop the plan.
-            blend: actions mixed at a seam; none where the world waits for inference, as there is nothing to overlap.
+            blend: actions mixed at a seam. catch_up: make up for what was done instead of a chunk's first actions.
+                Neither where the world waits for inference: there nothing overlaps.
             added_latency: s that inference shall take in lockstep, counted in whole periods, rounded up.
 
         Raises:
@@ -103,7 +106,9 @@ class ChunkExecutor:
         self._max_gap = round(max_gap_periods * contract.period * 1e9)
         self._lockstep = lockstep
         self._delay = periods_of(added_latency, contract.period) if lockstep else 0
-        self._blend = blend if self._delay or not lockstep else 0
+        overlaps = self._delay > 0 or not lockstep
+        self._blend = blend if overlaps else 0
+        self._way = Way(contract) if catch_up and overlaps else None
         # In real time a chunk is there for the next observation at the earliest.
         self._latencies: deque[int] = deque([self._delay if lockstep else 1], maxlen=LATENCIES_REMEMBERED)
         self.exchange(chunk_length, horizon)
@@ -137,6 +142,8 @@ class ChunkExecutor:
         self._generation += 1
         self._chunk, self._old, self._next = _Chunk(), _Chunk(), _Chunk()
         self._ticket = None
+        if self._way is not None:
+            self._way.forget()
 
     def observe(self, stamp: int, opening: float = 1.0) -> Decision:
         """Decide about the complete observation at `stamp` ns.
@@ -214,11 +221,21 @@ class ChunkExecutor:
 
     def _take(self, stamp: int) -> Step | None:
         """The action of the observation at `stamp`; None where the arm is left alone."""
+        step = self._planned(stamp)
+        if step is not None:
+            self._step = step
+            if self._way is not None:
+                self._way.note(stamp, step.lead)
+        return step
+
+    def _planned(self, stamp: int) -> Step | None:
         index = self._index(stamp)
         chunk = self._chunk
         if index < len(chunk.leads):
-            self._step = Step(self._blended(index, stamp), stamp, chunk.start, self.chunk_id, index)
-            return self._step
+            lead = self._blended(index, stamp)
+            if self._way is not None:
+                lead = self._way.caught_up(lead, chunk.leads[:index], chunk.start)
+            return Step(lead, stamp, chunk.start, self.chunk_id, index)
         if chunk.leads:
             if self._step is None:
                 return None
@@ -227,8 +244,7 @@ class ChunkExecutor:
             return None  # nothing was commanded yet: silence leaves the arm where it is
         # The gripper stays as last commanded; the age limit of observations does not concern a hold.
         opening = self._opening if self._step is None else self._step.lead.opening
-        self._step = Step(Lead.hold(opening), stamp, stamp, self.chunk_id, 0, hold=True)
-        return self._step
+        return Step(Lead.hold(opening), stamp, stamp, self.chunk_id, 0, hold=True)
 
     def _blended(self, index: int, stamp: int) -> Lead:
         """The chunk's action, mixed with the old chunk's for the same moment right after the seam."""

@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+CLOSE_TIMEOUT = 5.0  # s
+
 Request = TypeVar("Request")
 Result = TypeVar("Result")
 
@@ -42,11 +44,13 @@ class InferenceThread(Generic[Request, Result]):
             return self._results.popleft() if self._results else None
 
     def close(self) -> None:
-        """End the thread after the computation that is running."""
+        """End the thread after the computation that is running; one that hangs is left behind, and ends with the
+        process.
+        """
         with self._condition:
             self._stopping = True
             self._condition.notify()
-        self._thread.join()
+        self._thread.join(timeout=CLOSE_TIMEOUT)
 
     def _run(self) -> None:
         while True:

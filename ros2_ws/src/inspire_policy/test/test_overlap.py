@@ -212,3 +212,58 @@ def test_a_cross_fade_never_leaves_what_lies_between_both(share, numbers):
         a, b, c = getattr(old, name), getattr(new, name), getattr(mixed, name)
         assert (c >= np.minimum(a, b) - 1e-12).all() and (c <= np.maximum(a, b) + 1e-12).all()
     assert mixed.opening == 1.0
+
+
+def plan(position: np.ndarray, goal: np.ndarray, share: float, length: int = 8) -> list[Lead]:
+    """The leads of a model that knows how the arm follows: each period goes `share` of what is left."""
+    left = goal - position
+    return [Lead(left * (1 - share) ** i, np.zeros(3), 0.5) for i in range(length)]
+
+
+def follow(run: ChunkExecutor, goals: list[np.ndarray], share: float) -> tuple[list[np.ndarray], list[Step]]:
+    """Where an arm goes that moves `share` of each lead in a period, and the steps it was given."""
+    position, places, steps = np.zeros(3), [], []
+    for t, goal in enumerate(goals):
+        decision = run.observe(t * PERIOD, 0.5)
+        step = decision.step
+        if decision.ticket:
+            step = run.deliver(decision.ticket, plan(position, goal, share))
+        places.append(position)
+        steps.append(step)
+        position = position + share * step.lead.translation
+    return places, steps
+
+
+GOALS = st.lists(st.lists(st.floats(-0.04, 0.04), min_size=3, max_size=3).map(np.array), min_size=2, max_size=6)
+
+
+@settings(max_examples=50, deadline=None)
+@given(GOALS, st.integers(1, 4), st.integers(0, 3))
+def test_what_was_done_instead_of_a_chunk_is_made_up_for(goals, latency, blend):
+    """Goals that jump: the arm is never further from a chunk's way than when it was entered, and ends at the goal."""
+    contract = ActionContract()
+    share = contract.lead_gain * contract.period
+    run = executor(added_latency=0.05 * latency, blend=blend, catch_up=True)
+    places, steps = follow(run, [goal for goal in goals for _ in range(24)], share)
+    for i, goal in enumerate(goals):
+        assert np.abs(places[24 * i + 23] - goal).max() < 0.004
+    for t, step in enumerate(steps[:-1]):
+        assert np.abs(step.lead.translation).max() <= contract.max_translation
+        if step.hold or step.index == 0:
+            continue
+        way = plan(places[t - step.index], goals[(t - step.index) // 24], share)
+        planned = places[t - step.index] + share * sum(lead.translation for lead in way[: step.index])
+        if steps[t + 1].chunk_id == step.chunk_id and not steps[t + 1].hold and run is not None and blend == 0:
+            after = planned + share * way[step.index].translation
+            before, now = np.abs(places[t] - planned), np.abs(places[t + 1] - after)
+            within = np.abs(step.lead.translation) < contract.max_translation
+            assert (now[within] <= (1 - share) * before[within] + 1e-9).all(), "the difference closes"
+
+
+def test_catching_up_changes_nothing_where_nothing_overlaps():
+    leads = plan(np.zeros(3), np.array([0.03, -0.02, 0.01]), 0.265)
+    run = executor(catch_up=True, blend=2)
+    for t in range(12):
+        decision = run.observe(t * PERIOD)
+        step = run.deliver(decision.ticket, leads) if decision.ticket else decision.step
+        assert step.lead is leads[t % 4]

@@ -21,6 +21,7 @@ class ExecutionParameters:
     lockstep: bool
     horizon: int
     blend: int
+    catch_up: bool
     added_latency: float
 
 
@@ -105,6 +106,13 @@ def _execution(node: Node, lockstep: bool) -> ExecutionParameters:
             "lockstep only with added_latency.",
             low=0,
             high=255,
+        ),
+        catch_up=declare(
+            node,
+            "catch_up",
+            True,
+            "Make up for what the arm did instead of a chunk's first actions while it was computed. In lockstep only "
+            "with added_latency.",
         ),
         added_latency=declare(
             node,

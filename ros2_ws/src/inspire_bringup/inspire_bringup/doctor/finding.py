@@ -37,10 +37,13 @@ def demo_can_run(findings: Sequence[Finding]) -> bool:
 
 @dataclass(frozen=True)
 class Answer:
-    """How a question to another program went: whether it answered in time with status 0, and what it said."""
+    """How a question to another program went: whether it answered in time with status 0, and what it said; `late`: it
+    was ended before it had answered.
+    """
 
     ok: bool
     text: str
+    late: bool = False
 
 
 def ask(command: Sequence[str], *, timeout: float, environment: Mapping[str, str] | None = None) -> Answer:
@@ -59,7 +62,7 @@ def ask(command: Sequence[str], *, timeout: float, environment: Mapping[str, str
     except OSError as error:
         return Answer(False, f"{command[0]}: {error.strerror}")
     except subprocess.TimeoutExpired:
-        return Answer(False, f"no answer within {timeout:g} s")
+        return Answer(False, f"no answer within {timeout:g} s", late=True)
     if done.returncode == 0:
         return Answer(True, done.stdout.strip())
     said = (done.stderr.strip() or done.stdout.strip() or f"exit status {done.returncode}").splitlines()

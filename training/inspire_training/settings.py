@@ -128,14 +128,33 @@ class ProbeSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BenchSettings:
+    """Time a tick beside its peers, in turns in one run on one CPU thread."""
+
+    bundle: str = "tabletop"
+    """Name or folder of the bundle; its recorded observations are what is seen."""
+    checkpoint: Path = Path("training/weights/tabletop")
+    """The bundle's weights, for the peers in PyTorch."""
+    engine: str = "onnxruntime"
+    rounds: int = 8
+    """Turns through the recorded observations."""
+    out: Path | None = None
+    """JSON file to write as well."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class CodecSettings:
-    """Fit the residual VQ codec to the chunks of demonstrations and write codec.npz."""
+    """Fit an action codec, residual VQ or FAST, to the chunks of demonstrations and write codec.npz."""
 
     data: tuple[Path, ...]
     out: Path
     """The codec.npz to write."""
+    kind: Literal["residual_vq", "fast"] = "residual_vq"
     quantizers: int = 7
     codes: int = 128
+    """Vectors of each codebook; with FAST the size of its vocabulary, 1024 for instance."""
+    scale: float = 10.0
+    """FAST: coefficients are rounded to 1/scale."""
     width: int = 64
     hidden: int = 128
     chunk_length: int = 8

@@ -7,9 +7,6 @@ batch. Loss: L1 of the chunk and the commitment.
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -17,8 +14,7 @@ from torch.nn import functional as F
 
 from inspire_policy.codecs.base import symmetric_from_rows
 from inspire_policy.codecs.residual_vq import ResidualVQCodec
-from inspire_training.data.frames import expert_chunks
-from inspire_training.data.hdf5 import demonstration_files, read_expert_actions
+from inspire_training.codecs.files import write_arrays
 from inspire_training.settings import CodecSettings
 
 COMMITMENT = 0.25  # five, as published with another quantiser, pulls the encoder into one point here
@@ -88,23 +84,6 @@ class ResidualVQ(nn.Module):
         return arrays
 
 
-def fit(settings: CodecSettings) -> ResidualVQCodec:
-    """Fit, print the error on held-out chunks and write codec.npz."""
-    torch.set_num_threads(settings.threads)
-    length = settings.chunk_length
-    chunks = np.concatenate(
-        [expert_chunks(a, length) for path in demonstration_files(settings.data) for a in read_expert_actions(path)]
-    )
-    codec = fit_chunks(chunks, settings)
-    held_out = chunks[:: max(1, len(chunks) // 500)]
-    error = np.mean([np.abs(codec.decode(codec.encode(c))[:, :6] - c[:, :6]).mean() for c in held_out])
-    print(
-        f"{settings.out}: {codec.codes} codes of {codec.code_values}, mean error {error:.4f} (motion, "
-        f"normalised) on {len(held_out)} chunks"
-    )
-    return codec
-
-
 def fit_chunks(chunks: np.ndarray, settings: CodecSettings) -> ResidualVQCodec:
     """Fit to chunks (F, chunk_length, 7) and write `settings.out`, complete or not at all."""
     torch.manual_seed(settings.seed)
@@ -123,8 +102,5 @@ def fit_chunks(chunks: np.ndarray, settings: CodecSettings) -> ResidualVQCodec:
         if step % 1000 == 0 or step + 1 == settings.steps:
             print(f"step {step + 1}/{settings.steps}: loss {loss.item():.4f}", flush=True)
     arrays = model.eval().arrays()
-    settings.out.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(f"{settings.out}.partial.{os.getpid()}.npz")
-    np.savez(partial, **arrays)
-    os.replace(partial, settings.out)
+    write_arrays(settings.out, arrays)
     return ResidualVQCodec(settings.chunk_length, arrays)

@@ -77,8 +77,8 @@ class ProprioceptionSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class PerceptionSpec:
-    """perception.onnx: `tokens` embeddings of `width` numbers; `text_length` instruction ids, right-padded, 0 when it is
-    not told the instruction.
+    """perception.onnx: `tokens` embeddings of `width` numbers; `text_length` instruction ids, right-padded, 0 when it
+    is not told the instruction.
     """
 
     tokens: int

@@ -1,5 +1,5 @@
-"""Binning as published with OpenVLA: 256 edges over [-1, 1], so 255 bins; the code is the number of edges at or below the
-value, less one, and the last code stands for the last bin as well. chunk_length x 7 codes, row by row.
+"""Binning as published with OpenVLA: 256 edges over [-1, 1], so 255 bins; the code is the number of edges at or below
+the value, less one, and the last code stands for the last bin as well. chunk_length x 7 codes, row by row.
 """
 
 from __future__ import annotations

@@ -50,10 +50,16 @@ class FastCodec:
         self._wave = cosine_transform(chunk_length)
 
     def encode(self, rows: np.ndarray) -> np.ndarray:
-        """Codes int64 (n,) of rows (chunk_length, 7)."""
+        """Codes int64 (n,) of rows (chunk_length, 7). Raises ValueError on coefficients that it has no code for."""
         values = self._values.from_rows(checked_rows(rows, self.chunk_length))
         text = coefficients_text(self._wave @ values, self._scale, self._smallest)
-        return np.array(self._tokenizer.encode(text, add_special_tokens=False).ids, dtype=np.int64)
+        codes = self._tokenizer.encode(text, add_special_tokens=False).ids
+        if sum(self._pieces[code].characters for code in codes) != self._numbers:
+            raise ValueError(
+                "FAST: expected coefficients like those it was fitted to, found some without a code; fit it to data "
+                "with such actions"
+            )
+        return np.array(codes, dtype=np.int64)
 
     def decode(self, predicted: np.ndarray) -> np.ndarray:
         """Rows float32 (chunk_length, 7) of codes int64 (n,), clipped. Raises ValueError on codes that are no chunk."""

@@ -2,8 +2,8 @@
 
 The arrays live in `codec.npz`: `codebooks` (quantizers, codes, width), and `encoder_weight_<i>` (out, in),
 `encoder_bias_<i>`, `decoder_weight_<i>`, `decoder_bias_<i>` for i = 0, 1, ...; ReLU between the layers, none after the
-last. The MLPs see the chunk's values (see `values`) flattened row by row and divided by `scale`, a number, where there is
-one.
+last. The MLPs see the chunk's values (see `values`) flattened row by row and divided by `scale`, a number, where there
+is one.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The numbers that a codec encodes, made of the rows of a chunk; the arrays of codec.npz say how.
 
 Without statistics the motion is taken as it is and the gripper opening is stretched to [-1, 1], so that all seven
-numbers have one range. With `q01`, `q99` and `mask`, (7,) each, the masked numbers are stretched from their quantiles to
-[-1, 1] and the others are taken as they are: the scaling of the published checkpoints, whose statistics they are.
+numbers have one range. With `q01`, `q99` and `mask`, (7,) each, the masked numbers are stretched from their quantiles
+to [-1, 1] and the others are taken as they are: the scaling of the published checkpoints, whose statistics they are.
 """
 
 from __future__ import annotations

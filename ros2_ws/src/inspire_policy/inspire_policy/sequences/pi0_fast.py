@@ -69,8 +69,8 @@ class Pi0FastSequence(StyleBase):
         before, whole = text_ids(self.tokenizer, "Answer:"), text_ids(self.tokenizer, f"Answer: {word}")
         if whole[: len(before)] != before or len(whole) != len(before) + 1:
             raise ValueError(
-                f"answer word: expected one token behind 'Answer:', found {len(whole) - len(before)} for {word!r}; take "
-                "the words that the checkpoint was trained with"
+                f"answer word: expected one token behind 'Answer:', found {len(whole) - len(before)} for {word!r}; "
+                "take the words that the checkpoint was trained with"
             )
         return whole[-1]
 

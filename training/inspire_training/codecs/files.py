@@ -1,0 +1,18 @@
+"""codec.npz on disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write a codec.npz, complete or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.partial.{os.getpid()}.npz")
+    np.savez(partial, **dict[str, Any](arrays))
+    os.replace(partial, path)

@@ -9,24 +9,27 @@ from collections.abc import Callable
 from typing import Any
 
 COMMANDS = (
-    *("demos", "episodes", "codec", "train", "dagger", "export", "build-engine"),
-    *("evaluate", "compare", "results", "card", "probe", "recipe"),
+    *("demos", "episodes", "codec", "train", "dagger", "import", "write-published", "export", "build-engine"),
+    *("evaluate", "compare", "results", "card", "probe", "bench", "recipe"),
 )
 USAGE = """usage: inspire COMMAND [options]
 
-  demos         record demonstrations of the scripted expert
-  episodes      turn recordings of the robot or of teleoperation into demonstrations
-  codec         fit the residual VQ action codec
-  train         train a policy
-  dagger        record episodes that a policy drives and the expert labels
-  export        write the bundle of a checkpoint
-  build-engine  build TensorRT engines beside a bundle
-  evaluate      evaluate a bundle in a world, in one split or in all
-  compare       two evaluations over the same seeds, episode by episode
-  results       tables and plots of evaluations, as a page
-  card          the policy card beside a bundle, with its evaluations
-  probe         does the action follow the answer? Forced, wrong and dropped answers
-  recipe        all stages of a preset, resumable
+  demos            record demonstrations of the scripted expert
+  episodes         turn recordings of the robot or of teleoperation into demonstrations
+  codec            fit an action codec, residual VQ or FAST
+  train            train a policy
+  dagger           record episodes that a policy drives and the expert labels
+  import           a published checkpoint becomes one of ours
+  write-published  a checkpoint of ours in the published layout
+  export           write the bundle of a checkpoint
+  build-engine     build TensorRT engines beside a bundle
+  evaluate         evaluate a bundle in a world, in one split or in all
+  compare          two evaluations over the same seeds, episode by episode
+  results          tables and plots of evaluations, as a page
+  card             the policy card beside a bundle, with its evaluations
+  probe            does the action follow the answer? Forced, wrong and dropped answers
+  bench            the time of a tick beside its peers, the published procedure among them
+  recipe           all stages of a preset, resumable
 
 `inspire COMMAND --help` lists the options."""
 
@@ -71,7 +74,7 @@ def _wrong_inputs() -> tuple[type[Exception], ...]:
 
 _EXTRA = {
     "torch", "transformers", "accelerate", "tensorboard", "safetensors", "onnx", "onnxscript", "h5py", "libero",
-    "matplotlib",
+    "matplotlib", "timm", "torchvision", "huggingface_hub",
 }  # fmt: skip
 
 
@@ -80,6 +83,10 @@ def _run(command: str, arguments: list[str]) -> int:
         from inspire_policy.engines.tensorrt.command import main as build_engine
 
         return build_engine(arguments)
+    if command == "import":
+        return int(_function("published.command", "main_import")(arguments) or 0)
+    if command == "write-published":
+        return int(_function("published.command", "main_write")(arguments) or 0)
     if command == "episodes":
         return int(_function("episodes.command", "main")(arguments) or 0)
     if command in ("evaluate", "compare", "results", "card", "recipe"):  # these read their own arguments
@@ -95,12 +102,13 @@ def _run(command: str, arguments: list[str]) -> int:
         "dagger": settings.DaggerSettings,
         "export": settings.ExportSettings,
         "probe": settings.ProbeSettings,
+        "bench": settings.BenchSettings,
     }
     chosen: Any = tyro.cli(kinds[command], prog=f"inspire {command}", args=arguments)
     if command in ("demos", "dagger"):
         _function("collect", command)(chosen)
     elif command == "codec":
-        _function("codecs.residual_vq", "fit")(chosen)
+        _function("codecs.fitting", "fit")(chosen)
     else:
         _function(command, command)(chosen)
     return 0

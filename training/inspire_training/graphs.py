@@ -9,17 +9,22 @@ from inspire_training.model.policy import InspirePolicy
 
 
 class PerceptionGraph(nn.Module):
-    """Images uint8 (1, H, W, 3) per camera, proprioception (1, 10), instruction_ids (1, L) to embeddings (1, N,
-    width).
+    """Images uint8 (1, H, W, 3) per camera, and what the configuration has of proprioception (1, 10) and
+    instruction_ids (1, L), to embeddings (1, N, width).
     """
 
     def __init__(self, policy: InspirePolicy) -> None:
         super().__init__()
         self.policy = policy
+        config = policy.config
+        self._names = [f"image_{c.name}" for c in config.cameras]
+        self._names += ["proprioception"] if config.proprioception else []
+        self._names += ["instruction_ids"] if config.vision.conditioned else []
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        *images, proprioception, instruction_ids = inputs
-        return self.policy.perceive(images, proprioception, instruction_ids)
+        given = dict(zip(self._names, inputs))
+        images = [value for name, value in given.items() if name.startswith("image_")]
+        return self.policy.perceive(images, given.get("proprioception"), given.get("instruction_ids"))
 
     def inputs(self) -> dict[str, Tensor]:
         """Example inputs by name."""
@@ -30,7 +35,8 @@ class PerceptionGraph(nn.Module):
         }
         ids = torch.zeros(1, config.text_length, dtype=torch.int64)
         ids[:, :5] = 2
-        return example | {"proprioception": torch.rand(1, 10), "instruction_ids": ids}
+        example |= {"proprioception": torch.rand(1, 10), "instruction_ids": ids}
+        return {name: example[name] for name in self._names}
 
 
 class DecoderGraph(nn.Module):

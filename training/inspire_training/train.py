@@ -189,6 +189,7 @@ class _Run:
                 "held_out": numbers,
             }
             training |= {"frames": self.sampler.frames, "files": [p.name for p in self.settings.data]}
+            training |= {name: self.start.training[name] for name in ("published",) if name in self.start.training}
             state = dataclasses.replace(
                 self.start, step=self.step, seconds=self.seconds, training=training, model=self.average
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from inspire_policy.directions import direction_axis
 from inspire_training.data.hdf5 import write_trajectories
 from inspire_training.data.trajectory import Trajectory
 
+sys.path.insert(0, str(Path(__file__).parent))
 torch.set_num_threads(1)
 
 

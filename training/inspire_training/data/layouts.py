@@ -23,8 +23,8 @@ class LayoutTable:
     Attributes:
         token_ids: (n, T). attention_bias: (n, 1, T, T). answer_rows, answer_mask: (n, K). offset_rows, object_mask:
             (n, K).
-        query_rows: (n, Q). code_rows: (n, C). instruction_ids: (n, L). act_rows: (n,). word_mask: (n, T) instruction
-        words that name no object.
+        query_rows: (n, Q). code_rows: (n, C). act_rows: (n,), the last row before queries or codes. instruction_ids:
+            (n, L); L is 0 for a vision that is not told the instruction.
     """
 
     def __init__(
@@ -54,9 +54,12 @@ class LayoutTable:
         self.attention_bias = batch.attention_bias
         self.answer_rows, self.answer_mask = batch.answer_rows, batch.answer_mask
         self.query_rows, self.code_rows = batch.query_rows, batch.code_rows
-        tail = codec.queries + codec.codes
-        self.act_rows = np.array([len(s.token_ids) - tail - 1 for s in sequences], dtype=np.int64)
+        self.act_rows = np.array([(*s.query_rows, *s.code_rows)[0] - 1 for s in sequences], dtype=np.int64)
         most = max(len(objects) for _, objects in pairs)
         self.object_mask = np.array([[k < len(objects) for k in range(most)] for _, objects in pairs])
         self.offset_rows = self.answer_rows - 1 if questions else np.repeat(self.act_rows[:, None], most, axis=1)
-        self.instruction_ids = np.stack([padded_instruction_ids(tokenizer, i, text_length) for i, _ in pairs])
+        self.instruction_ids = (
+            np.stack([padded_instruction_ids(tokenizer, i, text_length) for i, _ in pairs])
+            if text_length
+            else np.zeros((len(pairs), 0), dtype=np.int64)
+        )

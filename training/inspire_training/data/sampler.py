@@ -49,19 +49,22 @@ class FrameSampler:
             codec,
             tokenizer,
             questions=config.questions,
-            text_length=config.text_length,
+            text_length=config.text_length if config.vision.conditioned else 0,
             any_word=words.words[0],
         )
         self.answer_ids = np.array([style.answer_id(word) for word in words.words])
         self._axis_ids = np.array([style.answer_id(words.word(axis)) for axis in range(-3, 4)])
         self._name_axes = _axes_of_names(pairs) if answers == "name" else None
         self._code_ids = style.code_ids(codec.code_values)
-        self._unknown = token_id(tokenizer, UNKNOWN)
+        # Words are forgotten only where the vision is told them.
+        self._unknown = token_id(tokenizer, UNKNOWN) if config.vision.conditioned else 0
         named = [
             set(i for name in objects for i in tokenizer.encode(name, add_special_tokens=False).ids)
             for _, objects in pairs
         ]
-        self._named = np.array([[i in names for i in row] for row, names in zip(self._layouts.instruction_ids, named)])
+        self._named = np.array(
+            [[i in names for i in row] for row, names in zip(self._layouts.instruction_ids, named)], dtype=bool
+        )
         self._text_start = config.perception_tokens + 1  # behind <bos>
         self._training, self._validation = [], []
         for store in stores:

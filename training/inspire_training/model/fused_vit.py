@@ -16,8 +16,9 @@ from inspire_training.model.presets import CameraConfig, FusedVitConfig
 
 
 class FusedVit(nn.Module):
-    """One tower for all cameras; see `inspire_training.model.perception.VisionTower`. It is not told the instruction, and its
-    width is its own.
+    """One tower for all cameras; see `inspire_training.model.perception.VisionTower`.
+
+    It is not told the instruction, and its width is its own.
     """
 
     features = 0
@@ -37,20 +38,20 @@ class FusedVit(nn.Module):
             }
         )
         self.width = sum(tower.embed_dim for tower in self.towers.values())
-        for vit in config.vits:
-            self.register_buffer(f"{vit.name}_mean", torch.tensor(vit.mean).view(1, 3, 1, 1), persistent=False)
-            self.register_buffer(f"{vit.name}_std", torch.tensor(vit.std).view(1, 3, 1, 1), persistent=False)
+        self._normalisation = {vit.name: (vit.mean, vit.std) for vit in config.vits}
 
-    def forward(self, images: Sequence[Tensor], _instruction_ids: Tensor) -> tuple[Tensor, None]:
+    def forward(self, images: Sequence[Tensor], _instruction_ids: Tensor | None = None) -> tuple[Tensor, None]:
         """Patches of all cameras, (B, cameras x patches, width), of uint8 images (B, H, W, 3)."""
         return torch.cat([self._patches(image) for image in images], dim=1), None
 
     def _patches(self, image: Tensor) -> Tensor:
         found = []
+        # Cast first: TensorRT moves no uint8 about. Single precision whatever the weights have: half of it would round
+        # the grey levels.
+        levels = image.to(torch.float32).permute(0, 3, 1, 2) / 255.0
         for name, tower in self.towers.items():
-            # Cast first: TensorRT moves no uint8 about.
-            pixels = image.to(tower.patch_embed.proj.weight.dtype).permute(0, 3, 1, 2) / 255.0
-            pixels = (pixels - self.get_buffer(f"{name}_mean")) / self.get_buffer(f"{name}_std")
+            mean, std = (levels.new_tensor(values).view(1, 3, 1, 1) for values in self._normalisation[name])
+            pixels = (levels - mean) / std
             found += tower.forward_intermediates(
                 pixels.to(tower.patch_embed.proj.weight.dtype),
                 indices=[len(tower.blocks) - 2],

@@ -35,10 +35,10 @@ def _make_torchvision_importable() -> None:
 
 _make_torchvision_importable()
 
-from transformers import Qwen2Config, Qwen2Model  # noqa: E402
+from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen2Model  # noqa: E402
 from transformers.models.qwen2.modeling_qwen2 import apply_rotary_pos_emb  # noqa: E402
 
-__all__ = ["Qwen2Config", "Qwen2Model", "apply_rotary_pos_emb", "create_timm_model"]
+__all__ = ["Qwen2Config", "Qwen2ForCausalLM", "Qwen2Model", "apply_rotary_pos_emb", "create_timm_model"]
 
 
 def create_timm_model(name: str, **options: object) -> torch.nn.Module:

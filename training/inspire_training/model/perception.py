@@ -27,9 +27,9 @@ class VisionTower(Protocol):
     features: int
     towers: nn.Module
 
-    def __call__(self, images: Sequence[Tensor], instruction_ids: Tensor) -> tuple[Tensor, Tensor | None]:
+    def __call__(self, images: Sequence[Tensor], instruction_ids: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Tokens (B, N, width) and features (B, features) or None, of uint8 images (B, H, W, 3), one per camera, and
-        padded ids (B, L).
+        padded ids (B, L), which a tower that is not conditioned does without.
         """
 
 
@@ -65,7 +65,7 @@ class Perception(nn.Module):
         self.features = self.vision.features + (PROPRIOCEPTION_SIZE if config.proprioception else 0)
 
     def forward(
-        self, images: Sequence[Tensor], proprioception: Tensor, instruction_ids: Tensor
+        self, images: Sequence[Tensor], proprioception: Tensor | None, instruction_ids: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Embeddings (B, N, width) and features (B, features) for the auxiliary heads; arguments as in
         `InspirePolicy.perceive`.

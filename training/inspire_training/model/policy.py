@@ -86,9 +86,11 @@ class InspirePolicy(nn.Module):
             token.mean.copy_(torch.as_tensor(mean))
             token.std.copy_(torch.as_tensor(std).clamp(min=0.02))
 
-    def perceive(self, images: Sequence[Tensor], proprioception: Tensor, instruction_ids: Tensor) -> Tensor:
+    def perceive(
+        self, images: Sequence[Tensor], proprioception: Tensor | None = None, instruction_ids: Tensor | None = None
+    ) -> Tensor:
         """Perception embeddings (B, N, width) of uint8 images (B, H, W, 3), SI proprioception (B, 10) and padded ids
-        (B, L).
+        (B, L); what the configuration does without may be None.
         """
         return self.perception(images, proprioception, instruction_ids)[0]
 

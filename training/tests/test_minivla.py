@@ -1,0 +1,122 @@
+"""MiniVLA here equals MiniVLA put together from plain parts, and one vision pass equals the published many."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from inspire_policy.sequence import training_sequence
+from inspire_training.checkpoint import Checkpoint, load_checkpoint
+from inspire_training.policy_torch import TorchPolicy
+from inspire_training.published.importing import import_checkpoint
+from inspire_training.published.random_weights import write_random_run
+from inspire_training.published.settings import ImportSettings, RandomRunSettings
+
+from plain_minivla import PlainMiniVLA, load_plain, published_procedure  # isort: skip
+
+pytestmark = pytest.mark.timeout(900)  # seconds of a loaded machine; a quiet one takes a tenth
+
+OBJECTS = ("milk", "alphabet soup", "basket", "butter")
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Checkpoint, PlainMiniVLA]:
+    folder = tmp_path_factory.mktemp("published")
+    run = write_random_run(RandomRunSettings(out=folder / "run"))
+    import_checkpoint(ImportSettings(checkpoint_dir=run, vq=run / "vq", out=folder / "checkpoint"))
+    checkpoint = load_checkpoint(folder / "checkpoint")
+    return checkpoint, load_plain(next(run.glob("checkpoints/*.pt")), checkpoint.config)
+
+
+def our_logits(checkpoint: Checkpoint, image: torch.Tensor, ids: np.ndarray) -> torch.Tensor:
+    model = checkpoint.model
+    seen = model.perceive([image])
+    rows = model.embed(torch.from_numpy(ids)[None], seen)
+    length = rows.shape[1]
+    bias = torch.full((length, length), -1e9).triu(1)[None, None].to(rows)
+    return model.backbone.logits(model.backbone(rows, torch.arange(length)[None], bias))[0]
+
+
+def example(checkpoint: Checkpoint, seed: int) -> tuple[torch.Tensor, np.ndarray, np.ndarray]:
+    """An image, ids with rows for the image, and the same ids without."""
+    rng = np.random.default_rng(seed)
+    side = checkpoint.config.vision.size
+    image = torch.from_numpy(rng.integers(0, 256, (1, side, side, 3), dtype=np.uint8))
+    answers = [("milk", "up"), ("basket", "catch")]
+    codes = rng.integers(0, 128, 7).tolist()
+    ids = training_sequence(
+        checkpoint.style(), "place the milk in the basket", answers, codes=codes, code_values=128
+    ).token_ids
+    rows = checkpoint.config.perception_tokens
+    return image, ids, np.delete(ids, np.arange(1, 1 + rows))
+
+
+@torch.no_grad()
+def test_logits_equal_those_of_plain_parts(imported: tuple[Checkpoint, PlainMiniVLA]) -> None:
+    checkpoint, plain = imported
+    for seed in range(3):
+        image, ids, text = example(checkpoint, seed)
+        theirs, ours = plain.logits(image, text), our_logits(checkpoint, image, ids)
+        assert theirs.std() > 0.1, "logits that say something"
+        assert (theirs - ours).abs().max() <= 1e-4
+    try:
+        checkpoint.model.to(torch.bfloat16)
+        plain.to(torch.bfloat16)
+        theirs, ours = plain.logits(image, text).float(), our_logits(checkpoint, image, ids).float()
+        assert torch.nn.functional.cosine_similarity(theirs, ours, dim=-1).min() >= 0.9999
+    finally:
+        plain.to(torch.float32)
+        checkpoint.model.to(torch.float32)
+
+
+@pytest.fixture(scope="module")
+def exact(tmp_path_factory: pytest.TempPathFactory) -> tuple[Checkpoint, PlainMiniVLA]:
+    """Weights of their own: those of `imported` have been rounded to bfloat16."""
+    folder = tmp_path_factory.mktemp("exact")
+    run = write_random_run(RandomRunSettings(out=folder / "run", seed=1))
+    import_checkpoint(ImportSettings(checkpoint_dir=run, vq=run / "vq", out=folder / "checkpoint"))
+    checkpoint = load_checkpoint(folder / "checkpoint")
+    return checkpoint, load_plain(next(run.glob("checkpoints/*.pt")), checkpoint.config)
+
+
+def same_as_published(checkpoint: Checkpoint, plain: PlainMiniVLA, inputs: int) -> None:
+    """One vision pass and a key/value cache against the published procedure, on random images and questions."""
+    policy, style, words = TorchPolicy(checkpoint), checkpoint.style(), list(checkpoint.words.words)
+    side = checkpoint.config.vision.size
+    said, spoken = set(), set()
+    for seed in range(inputs):
+        rng = np.random.default_rng(seed)
+        pixels = rng.integers(0, 256, (side, side, 3), dtype=np.uint8)
+        objects = tuple(rng.permutation(OBJECTS)[: rng.integers(1, 4)].tolist())
+        instruction = f"pick up the {objects[0]} and place it in the {objects[-1]}"
+        geometry = checkpoint.config.cameras[0]
+        image = policy_image(pixels, geometry)
+        answers, codes, passes = published_procedure(plain, style, image, instruction, objects, words)
+        tick = policy.tick({"agentview": pixels}, np.zeros(3), np.array([1.0, 0, 0, 0]), 1.0, instruction, objects)
+        assert tuple(a.word for a in tick.answers) == answers, seed
+        np.testing.assert_array_equal(tick.rows, checkpoint.codec().decode(np.array(codes)), err_msg=str(seed))
+        assert (tick.vision_passes, passes) == (1, len(objects) + 1)
+        said |= set(answers)
+        spoken |= {tuple(codes)}
+    assert len(said) > 1 and len(spoken) > 1, "inputs that make a difference"
+
+
+def policy_image(pixels: np.ndarray, camera: object) -> torch.Tensor:
+    from inspire_policy.images import ImageGeometry
+
+    geometry = ImageGeometry(camera.width, camera.height, camera.crop, camera.flip, camera.filter)
+    return torch.from_numpy(geometry.apply(pixels))[None]
+
+
+def test_one_vision_pass_gives_what_the_published_procedure_gives(exact: tuple[Checkpoint, PlainMiniVLA]) -> None:
+    same_as_published(*exact, inputs=50)
+
+
+@pytest.mark.slow
+def test_one_vision_pass_gives_what_the_published_procedure_gives_500_times(
+    exact: tuple[Checkpoint, PlainMiniVLA], request: pytest.FixtureRequest
+) -> None:
+    if "slow" not in (request.config.option.markexpr or ""):
+        pytest.skip("500 inputs take minutes: run with -m slow")
+    same_as_published(*exact, inputs=500)

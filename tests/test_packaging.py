@@ -64,7 +64,7 @@ def test_colcon_built_the_interfaces_that_are_in_use():
 
     prefix = Path(inspire_msgs.__file__).parents[4]
     assert (prefix / "share/colcon-core/packages/inspire_msgs").is_file(), f"{prefix} was not made by colcon"
-    for folder in ("msg", "srv"):
+    for folder in ("msg", "srv", "action"):
         for written in (SOURCES / "inspire_msgs" / folder).iterdir():
             built = prefix / "share/inspire_msgs" / folder / written.name
             assert built.is_file(), f"expected {built}; run make setup"

@@ -32,6 +32,12 @@ def test_fitted_fast_is_short_exact_enough_and_survives_the_published_format(tmp
     again = make_codec("fast", 8, {}, read_fast(tmp_path / "published"))
     for code, chunk in zip(codes, chunks):
         assert np.array_equal(again.encode(chunk), code)
+    rng = np.random.default_rng(1)
+    for _ in range(20):  # characters of two bytes, cut anywhere: whatever is said is a chunk
+        said: list[int] = []
+        while len(allowed := codec.may_follow(said)):
+            said.append(int(rng.choice(allowed)))
+        assert codec.decode(np.array(said)).shape == (8, 7)
     far = np.clip(chunks[0] * 1.1, [-1] * 6 + [0], 1)
     assert codec.decode(codec.encode(far)).shape == (8, 7), "a little more than it was fitted to has codes as well"
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from accelerate import init_empty_weights
 
 from inspire_policy.sequence import training_sequence
 from inspire_training.checkpoint import Checkpoint, load_checkpoint
+from inspire_training.model.policy import InspirePolicy
+from inspire_training.model.presets import PRESETS
 from inspire_training.policy_torch import TorchPolicy
 from inspire_training.published.importing import import_checkpoint
+from inspire_training.published.layout import published_groups
 from inspire_training.published.random_weights import write_random_run
 from inspire_training.published.settings import ImportSettings, RandomRunSettings
 
@@ -120,3 +124,28 @@ def test_one_vision_pass_gives_what_the_published_procedure_gives_500_times(
     if "slow" not in (request.config.option.markexpr or ""):
         pytest.skip("500 inputs take minutes: run with -m slow")
     same_as_published(*exact, inputs=500)
+
+
+def test_the_preset_of_true_size_has_the_published_names_and_shapes() -> None:
+    """Without memory for the weights: names and shapes only."""
+    with init_empty_weights():
+        state = InspirePolicy(PRESETS["minivla-1b"], 151921).state_dict()
+    groups = {name: {k: tuple(t.shape) for k, t in g.items()} for name, g in published_groups(state).items()}
+    vision, language = groups["vision_backbone"], groups["llm_backbone"]
+    assert sum(name.startswith("dino_featurizer.") for name in vision) == 343
+    assert sum(name.startswith("siglip_featurizer.") for name in vision) == 342
+    assert len(vision) == 685 and len(language) == 24 * 12 + 3
+    wanted = {
+        "dino_featurizer.reg_token": (1, 4, 1024),
+        "dino_featurizer.pos_embed": (1, 256, 1024),
+        "dino_featurizer.blocks.23.attn.qkv.weight": (3072, 1024),
+        "dino_featurizer.blocks.0.ls1.gamma": (1024,),
+        "siglip_featurizer.pos_embed": (1, 256, 1152),
+        "siglip_featurizer.blocks.26.mlp.fc1.weight": (4304, 1152),
+        "siglip_featurizer.attn_pool.latent": (1, 1, 1152),
+    }
+    assert {name: vision[name] for name in wanted} == wanted
+    assert [groups["projector"][f"projector.{i}.weight"] for i in (0, 2, 4)] == [(8704, 2176), (896, 8704), (896, 896)]
+    assert language["llm.lm_head.weight"] == language["llm.model.embed_tokens.weight"] == (151936, 896)
+    assert language["llm.model.layers.23.self_attn.k_proj.weight"] == (128, 896)
+    assert PRESETS["minivla-1b"].perception_tokens == 256

@@ -28,6 +28,7 @@ def policy_report(
     execution: ChunkExecutor,
     observer: Observer,
     *,
+    passes: float,
     lockstep: bool,
     now: int,
     steady: float,
@@ -35,6 +36,7 @@ def policy_report(
     """How the configured policy is doing.
 
     Args:
+        passes: decoder passes of an inference, the mean.
         lockstep: the world sets the pace, so that no rate is too slow. now: ROS time, ns. steady: monotonic s.
     """
     state, reason = commander.state
@@ -57,6 +59,7 @@ def policy_report(
             "latency_p95_ms": 1e3 * commander.latencies.percentile(95),
             "newest_image_age_ms": "none" if image is None else (now - image) / 1e6,
             "inferences": commander.ticks,
+            "decoder_passes_mean": passes,
             "chunk_underrun": execution.underruns,
             "observation_gap": execution.gaps,
             **dict(sorted(observer.counts.items())),

@@ -233,6 +233,7 @@ class PolicyNode(ConfigurableNode):
         if isinstance(result, Exception):
             self._commander.fail(f"inference: {type(result).__name__}: {result}")
             return
+        self._draft = {answer.object: answer.word for answer in result.answers}
         step = self._execution.deliver(request.ticket, result.leads)
         if step is not None:
             self._act(step)
@@ -265,6 +266,7 @@ class PolicyNode(ConfigurableNode):
             self._brain,
             self._execution,
             self._observer,
+            passes=self._thinker.passes_per_inference,
             lockstep=self._lockstep,
             now=self.get_clock().now().nanoseconds,
             steady=time.monotonic(),

@@ -39,8 +39,14 @@ class Thinker:
         self._on_result = on_result
         self._added = added
         self._closed = False
+        self._inferences = self._passes = 0
         self._thread: InferenceThread[Request, Tick] = InferenceThread(self._think, self._wake)
         self.submit = self._thread.submit
+
+    @property
+    def passes_per_inference(self) -> float:
+        """Decoder passes of an inference, the mean so far; 1 where every draft of the answers held."""
+        return self._passes / self._inferences if self._inferences else 0.0
 
     def close(self) -> None:
         """End the thread after the inference that is running; its result is not told."""
@@ -49,6 +55,7 @@ class Thinker:
 
     def _think(self, request: Request) -> Tick:
         tick = request.brain.think(request.job)
+        self._inferences, self._passes = self._inferences + 1, self._passes + tick.decoder_passes
         time.sleep(self._added)
         return tick
 

@@ -26,6 +26,7 @@ setup(
     entry_points={
         "console_scripts": [
             "policy_node = inspire_policy.nodes.policy_node:main",
+            "agreement_node = inspire_policy.nodes.agreement_node:main",
             "build_engine = inspire_policy.engines.tensorrt.command:main",
         ],
     },

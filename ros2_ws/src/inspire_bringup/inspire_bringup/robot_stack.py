@@ -14,7 +14,16 @@ import yaml
 from inspire_bringup.camera_stack import CAMERA_SOURCE, DISCOVERY, DISCOVERY_RANGE, NAMESPACE, camera_nodes
 from inspire_bringup.errors import BadInput
 from inspire_bringup.paths import parameter_file
-from inspire_bringup.stacks import NodeSpec, Stack, StackArgument, Value, absolute_namespace, bundle_folder
+from inspire_bringup.stacks import (
+    AGREEMENT,
+    NodeSpec,
+    Stack,
+    StackArgument,
+    Value,
+    absolute_namespace,
+    agreement_monitor,
+    bundle_folder,
+)
 
 ARMS = ("franka", "ur_servo")
 COMMANDERS = ("policy", "none")
@@ -67,6 +76,7 @@ ROBOT_ARGUMENTS: tuple[StackArgument, ...] = (
         description="Instead of the arm's driver start a stand-in with the time-outs, frames and refusals of its "
         "controller, to try the stack without an arm.",
     ),
+    AGREEMENT,
     NAMESPACE,
     DISCOVERY_RANGE,
 )
@@ -84,6 +94,7 @@ def robot_stack(
     camera_source: str = "live",
     autostart: bool = False,
     fake_arm: bool = False,
+    agreement: str = "off",
     namespace: str = "",
     discovery_range: str = "LOCALHOST",
 ) -> Stack:
@@ -115,6 +126,7 @@ def robot_stack(
         nodes.append(
             node(package="inspire_policy", executable="policy_node", name="policy", lifecycle=True, parameters=brain)
         )
+    nodes += agreement_monitor(agreement, namespace=namespace)
     return Stack(
         name="robot",
         namespace=namespace,

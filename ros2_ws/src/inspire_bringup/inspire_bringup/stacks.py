@@ -111,6 +111,14 @@ class Stack:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
+AGREEMENT = StackArgument(
+    name="agreement",
+    default="off",
+    choices=("off", "warn", "stop"),
+    description="Whether a monitor compares the answers with what is measured; on persistent disagreement it warns, or "
+    "also calls arm/stop.",
+)
+
 SIM_ARGUMENTS: tuple[StackArgument, ...] = (
     StackArgument(name="world", default="tabletop", choices=WORLDS, description="The simulated world."),
     StackArgument(
@@ -162,6 +170,7 @@ SIM_ARGUMENTS: tuple[StackArgument, ...] = (
         high=10.0,
         description="Seconds by which the policy's chunks come later than computed, for experiments.",
     ),
+    AGREEMENT,
 )
 
 
@@ -176,6 +185,7 @@ def sim_stack(
     assets: str = "",
     lockstep_timeout: float = 30.0,
     added_latency: float = 0.0,
+    agreement: str = "off",
 ) -> Stack:
     """The simulated arm: world, gate and commander.
 
@@ -185,7 +195,7 @@ def sim_stack(
         BadInput: a value is not among its choices, or the bundle does not exist.
     """
     values: dict[str, Value] = {"world": world, "mode": mode, "commander": commander, "image_size": image_size}
-    values.update(lockstep_timeout=lockstep_timeout, added_latency=added_latency)
+    values.update(lockstep_timeout=lockstep_timeout, added_latency=added_latency, agreement=agreement)
     for argument in SIM_ARGUMENTS:
         if argument.name in values:
             argument.parse(values[argument.name])
@@ -213,7 +223,25 @@ def sim_stack(
         nodes.append(
             node(package="inspire_policy", executable="policy_node", name="policy", lifecycle=True, parameters=brain)
         )
+    nodes += agreement_monitor(agreement, namespace=namespace)
     return Stack(name="sim", namespace=namespace, commander=commander, nodes=tuple(nodes))
+
+
+def agreement_monitor(agreement: str, *, namespace: str) -> list[NodeSpec]:
+    """The monitor of an argument AGREEMENT, if any; `namespace` is absolute or empty. The stack goes on without it."""
+    if AGREEMENT.parse(agreement) == "off":
+        return []
+    return [
+        NodeSpec(
+            package="inspire_policy",
+            executable="agreement_node",
+            name="agreement",
+            namespace=namespace,
+            parameters={"on_disagreement": agreement},
+            remappings=clock_remapping(namespace),
+            required=False,
+        )
+    ]
 
 
 def bundle_folder(name: str) -> str:

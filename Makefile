@@ -16,7 +16,7 @@ option = $(if $(filter command environment,$(origin $(1))),--$(2) "$$$(1)")
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two pip processes in one environment disturb each other
-.PHONY: help setup setup-training setup-libero setup-development demo doctor bench faults bench-rendering train test lint format clean clean-venv
+.PHONY: help setup setup-training setup-libero setup-development demo doctor bench faults soak frames bench-rendering train test lint format clean clean-venv
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -40,8 +40,15 @@ bench: setup ## time of a tick and of ROS, memory, against the limits: BUNDLE TI
 bench-rendering: setup $(if $(filter libero%,$(WORLD)),setup-libero) ## time of an image, as robosuite draws it and as the worlds here do: WORLD
 	@$(PYTHON_IN_VENV) -m inspire_sim.render_benchmark $(if $(filter command environment,$(origin WORLD)),"$$WORLD")
 
-faults: setup ## the fault matrix on the gate's core: each kind of fault 1000 times; fails on any violation
+faults: setup ## the fault matrix: each kind 1000 times on the gate's core, then 5 times through the graph; fails on any violation
 	@$(PYTHON_IN_VENV) -m inspire_arm.faults
+	@scripts/in_ros.sh $(PYTHON_IN_VENV) -m inspire_bringup.faults
+
+soak: setup ## ten minutes of episodes: memory of each process grows by less than 1 %
+	@scripts/in_ros.sh $(PYTHON_IN_VENV) -m inspire_bringup.soak
+
+frames: setup ## 100,000 VGA images through the shipped DDS profile: none is lost
+	@scripts/in_ros.sh $(PYTHON_IN_VENV) -m inspire_bringup.soak_frames
 
 train: setup-training ## demonstrations, codec, training, DAgger and export of the tabletop policy
 	@scripts/in_ros.sh .venv/bin/inspire recipe tabletop

@@ -48,6 +48,7 @@ class PolicyParameters:
     threads: int
     ask_questions: bool
     autostart: bool
+    inference_timeout: float
     execution: ExecutionParameters
     observing: ObservingParameters
 
@@ -80,6 +81,14 @@ def declare_parameters(node: Node) -> PolicyParameters:
         ),
         autostart=declare(
             node, "autostart", False, "Configure and activate at start: true in simulation, false on robots."
+        ),
+        inference_timeout=declare(
+            node,
+            "inference_timeout",
+            2.0,
+            "Seconds without the answer of the engine after which an instruction ends in realtime.",
+            low=0.1,
+            high=60.0,
         ),
         execution=_execution(node, lockstep),
         observing=_observing(node, lockstep),

@@ -57,6 +57,7 @@ class PolicyNode(ConfigurableNode):
         self._observer: Observer
         self._thinker: Thinker
         self._since = time.monotonic()
+        self._asked: Request | None = None  # the newest one given to the engine
         self._told: tuple[str, tuple[str, ...]] = ("", ())
         self._forced: dict[str, str] = {}
         self._draft: dict[str, str] = {}  # the last answers to the running instruction; they seldom change
@@ -196,15 +197,27 @@ class PolicyNode(ConfigurableNode):
             self.get_logger().warning(reason, throttle_duration_sec=5.0)
 
     def _watch(self) -> None:
-        """What no observation brings up: one that is overdue, and a time that is up."""
+        """What no observation brings up: one that is overdue, an engine that does not answer, a time that is up."""
         if not self._lockstep:
             self._server.look(self.get_clock().now().nanoseconds)
+            self._watch_engine()
         patience = self._parameters.observing.patience
         if self._commander.acting and time.monotonic() - self._since > patience:
             missing = ", ".join(self._observer.missing) or "cameras and arm"
             self._commander.fail(
                 "observation_timeout: expected a complete observation every control period, found nothing new from "
                 f"{missing} for {patience:g} s; check its driver, then give the instruction again"
+            )
+
+    def _watch_engine(self) -> None:
+        """An engine that hangs leaves the commander publishing holds for ever: they keep the gate from noticing."""
+        asked, timeout = self._asked, self._parameters.inference_timeout
+        if asked is None or not self._commander.acting or not self._execution.is_current(asked.ticket):
+            return
+        if time.monotonic() - asked.arrived > timeout:
+            self._commander.fail(
+                f"inference_timeout: expected the engine's answer within {timeout:g} s, found none; a slow machine "
+                "needs a longer inference_timeout, an engine that hangs a new process"
             )
 
     def _see(self, observation: PolicyObservation, arrived: float) -> None:
@@ -220,7 +233,8 @@ class PolicyNode(ConfigurableNode):
             return
         if decision.ticket is not None:
             job = Job(observation, *self._told, self._forced, self._draft)
-            self._thinker.submit(Request(decision.ticket, self._brain, job, arrived))
+            self._asked = Request(decision.ticket, self._brain, job, arrived)
+            self._thinker.submit(self._asked)
         if decision.step is not None:
             self._act(decision.step)
 

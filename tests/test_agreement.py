@@ -130,7 +130,8 @@ def test_every_parameter_is_described_and_every_number_has_a_range(domain_id):
         assert {"window", "persistence", "on_disagreement"} <= set(names)
         for each in node.describe_parameters(names):
             assert len(each.description) > 20, each.name
-            assert each.type == ParameterType.PARAMETER_STRING or each.floating_point_range, each.name
+            number = each.floating_point_range or each.integer_range
+            assert each.type == ParameterType.PARAMETER_STRING or number, each.name
     finally:
         node.destroy_node()
         rclpy.try_shutdown()

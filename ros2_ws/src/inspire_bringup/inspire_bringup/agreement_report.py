@@ -5,7 +5,7 @@ arguments, or are run afresh in this process with --episodes (a bundle in lockst
 <out>/traces_<split>.jsonl. Writes report.json and roc.png. Exit codes: 0 written, 2 bad input.
 
 A monitor scores an episode by its highest evidence. Over whole episodes that favours failures, which last longer: so
-each AUC is given once more with what was known after --early seconds, in which no episode had failed yet.
+each AUC is given once more with what was known when the shortest episode ended (--early), where time says nothing yet.
 """
 
 from __future__ import annotations
@@ -29,11 +29,13 @@ from inspire_bringup.runner import say
 from inspire_policy.agreement import AgreementSettings
 from inspire_sim.results import UNSEEN_SEEDS, wilson_interval
 
-EARLY = 6.0  # s: half of the tabletop's time limit
 
+def report(traces: Sequence[Trace], settings: AgreementSettings, early: float | None = None) -> dict[str, Any]:
+    """Curves and warnings of every monitor. Raises BadInput without failed and successful episodes.
 
-def report(traces: Sequence[Trace], settings: AgreementSettings, early: float) -> dict[str, Any]:
-    """Curves and warnings of every monitor. Raises BadInput without failed and successful episodes."""
+    early: s of each episode that the early curves know of; None: as long as the shortest one.
+    """
+    early = min((trace.seconds for trace in traces), default=0.0) if early is None else early
     failed = [trace for trace in traces if not trace.success]
     succeeded = [trace for trace in traces if trace.success]
     if not failed or not succeeded:
@@ -42,13 +44,15 @@ def report(traces: Sequence[Trace], settings: AgreementSettings, early: float) -
             "--episodes, or a split that is harder"
         )
     found: dict[str, Any] = {}
+    seconds = settings.persistence
+    thresholds = {"motion": seconds, "geometry": seconds, "taken_back": settings.taken_back + 1}
     for name, monitor in monitors(settings).items():
         lines = {id(trace): monitor(trace) for trace in traces}
         bad, good = ([lines[id(trace)] for trace in some] for some in (failed, succeeded))
         found[name] = {
             "whole": _curve(bad, good, math.inf),
             "early": _curve(bad, good, early),
-            "warned": _warned(bad, good, settings.persistence) if name in ("motion", "geometry") else None,
+            "warned": _warned(bad, good, thresholds[name]) if name in thresholds else None,
         }
     times = [trace.seconds for trace in succeeded]
     return {
@@ -125,7 +129,6 @@ def draw(content: Mapping[str, Any], path: Path) -> None:
                 style,
                 color=colour,
                 label=label,
-                drawstyle="steps-post",
             )
         axes.plot([0, 1], [0, 1], color="0.85", linewidth=1, zorder=0)
         axes.set(title=title, xlabel="successful episodes warned in", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
@@ -170,7 +173,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--bundle", default="tabletop", help="Name or folder of the bundle. Default: tabletop.")
     parser.add_argument("--out", default="runs/agreement", help="Folder of what is written. Default: %(default)s.")
-    parser.add_argument("--early", type=float, default=EARLY, help="Seconds for the early AUC. Default: %(default)g.")
+    parser.add_argument(
+        "--early", type=float, default=None, help="Seconds for the early AUC. Default: those of the shortest episode."
+    )
     for name in ("window", "motion_threshold", "geometry_threshold", "persistence"):
         value = getattr(standard, name)
         parser.add_argument(

@@ -3,18 +3,20 @@
 An answer names the largest component of the way to an object, so a right one lies within acos(1/sqrt 3), 55 degrees, of
 the measured way: `geometry_cosine` of 0.577 or more, whatever the policy does. The motion need not go that way: a
 policy goes above an object before it goes down to it, and another answer of the same instruction may be the one that is
-acted on. So only the opposite way is a disagreement, and only of the first object that is not grasped. Of an object
-that is said to be grasped nothing is known from the motion; measured, it must be at the tool.
+acted on. So only going away is a disagreement, and only of the first object that is not grasped. Of an object that is
+said to be grasped nothing is known from the motion; measured, it must be at the tool. Unmeasured, a grasp that is said
+and taken back again and again is one that never was: letting go takes one back, a second try another.
 
 A disagreement alone means little, since an answer is a quarter of a second old when it is compared. What counts is
-evidence: seconds of disagreement less seconds of agreement, never below zero.
+evidence: seconds of disagreement less seconds of agreement, never below zero. Defaults were chosen on 20 simulated
+episodes (docs/agreement.md).
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -58,21 +60,25 @@ class AgreementSettings:
         grasp_reach: m from the tool within which the origin of a grasped object is measured.
         position_age: s that a measured position of an object may lie from the observation.
         persistence: s of evidence from which on a disagreement is persistent.
+        taken_back: how often "grasped" may be taken back of one object before that is a persistent disagreement.
     """
 
     window: float = 0.4
     least_motion: float = 0.01
-    motion_threshold: float = -0.5
+    motion_threshold: float = 0.0
     least_distance: float = 0.03
-    geometry_threshold: float = 0.3
+    geometry_threshold: float = 0.4
     grasp_reach: float = 0.12
     position_age: float = 0.2
-    persistence: float = 2.0
+    persistence: float = 1.0
+    taken_back: int = 2
 
     def __post_init__(self) -> None:
         for name in ("window", "least_motion", "least_distance", "grasp_reach", "position_age", "persistence"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"agreement: expected {name} > 0, found {getattr(self, name)}")
+        if self.taken_back < 0:
+            raise ValueError(f"agreement: expected taken_back >= 0, found {self.taken_back}")
         for name in ("motion_threshold", "geometry_threshold"):
             if not -1 <= getattr(self, name) <= 1:
                 raise ValueError(f"agreement: expected {name} within -1 .. 1, found {getattr(self, name)}")
@@ -80,7 +86,9 @@ class AgreementSettings:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One answer compared. Cosines -1 .. 1, NaN where there is nothing to compare with. evidence: s, of the object."""
+    """One answer compared. Cosines -1 .. 1, NaN where there is nothing to compare with. evidence: s, of the object.
+    taken_back: how often "grasped" was taken back of it.
+    """
 
     stamp: int
     answer: Answer
@@ -88,6 +96,7 @@ class Verdict:
     geometry_cosine: float
     state: State
     evidence: float
+    taken_back: int = 0
 
 
 class _Track:
@@ -137,6 +146,8 @@ class AgreementMonitor:
         self._objects: dict[str, _Track] = {}
         self._waiting: deque[tuple[int, tuple[Answer, ...]]] = deque()
         self._evidence: dict[str, float] = {}
+        self._grasped: set[str] = set()
+        self._taken_back: Counter[str] = Counter()
         self._compared: int | None = None
 
     def put_object(self, stamp: int, name: str, position: np.ndarray) -> None:
@@ -182,11 +193,22 @@ class AgreementMonitor:
                 away = answer.axis == GRASPED_AXIS and math.dist(place, before) > settings.grasp_reach
             state = State.DISAGREES if away else _state(motion, geometry, settings)
             evidence = self._weigh(answer.object, state, seconds)
-            if state is State.DISAGREES and evidence >= settings.persistence:
+            taken_back = self._take_back(answer)
+            lasting = state is State.DISAGREES and evidence >= settings.persistence
+            if lasting or taken_back > settings.taken_back:
                 state = State.PERSISTENT
                 self.warned = True
-            verdicts.append(Verdict(stamp, answer, motion, geometry, state, evidence))
+            verdicts.append(Verdict(stamp, answer, motion, geometry, state, evidence, taken_back))
         return verdicts
+
+    def _take_back(self, answer: Answer) -> int:
+        """How often "grasped" was taken back of the answer's object, with this answer."""
+        if answer.axis == GRASPED_AXIS:
+            self._grasped.add(answer.object)
+        elif answer.object in self._grasped:
+            self._grasped.remove(answer.object)
+            self._taken_back[answer.object] += 1
+        return self._taken_back[answer.object]
 
     def _weigh(self, name: str, state: State, seconds: float) -> float:
         change = {State.DISAGREES: seconds, State.AGREES: -seconds}.get(state, 0.0)

@@ -47,7 +47,7 @@ def test_the_opposite_way_disagrees_and_becomes_persistent():
 
 
 def test_across_is_no_disagreement_since_a_hand_goes_above_an_object_first():
-    found = watch(AgreementMonitor(), lambda at: [answer("down")], (0.1, 0.0, 0.02))
+    found = watch(AgreementMonitor(), lambda at: [answer("down")], (0.1, 0.0, -0.01))
     assert {v.state for v in found} == {State.AGREES}
 
 
@@ -75,6 +75,15 @@ def test_an_object_that_is_said_to_be_grasped_must_be_at_the_tool():
     for place, states in (((0.5, 0.0, 0.28), {State.UNKNOWN}), ((0.7, 0.0, 0.02), {State.DISAGREES, State.PERSISTENT})):
         found = watch(AgreementMonitor(), lambda at: [answer("grasped")], (0.0, 0.0, 0.0), objects=place)
         assert {v.state for v in found} == states
+
+
+def test_a_grasp_taken_back_again_and_again_never_was():
+    monitor = AgreementMonitor(AgreementSettings(taken_back=2))
+    words = ("grasped", "grasped", "down", "down")  # one every 0.2 s
+    found = watch(monitor, lambda at: [answer(words[round(at / 0.2) % 4])], (0.0, 0.0, -0.1))
+    assert [v.taken_back for v in found[:12]] == [0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3]
+    assert next(v.stamp for v in found if v.state is State.PERSISTENT) == 2_000_000_000
+    assert {v.state for v in found[:10]} == {State.AGREES, State.UNKNOWN}
 
 
 def test_agreement_wears_disagreement_off():
@@ -112,7 +121,9 @@ def test_a_right_answer_never_disagrees_with_the_way_to_the_object(way):
         assert cosine(direction_axis(way, False), way, 0.03) >= 1 / math.sqrt(3) - 1e-9
 
 
-@pytest.mark.parametrize("wrong", [{"window": 0.0}, {"persistence": math.nan}, {"motion_threshold": -1.5}])
+@pytest.mark.parametrize(
+    "wrong", [{"window": 0.0}, {"taken_back": -1}, {"persistence": math.nan}, {"motion_threshold": -1.5}]
+)
 def test_settings_that_mean_nothing_are_refused(wrong):
     with pytest.raises(ValueError, match="agreement: expected .* found"):
         AgreementSettings(**wrong)

@@ -33,9 +33,10 @@ def without(name: str = "") -> Callable[[Rig], Fault]:
 
 
 def frozen(rig: Rig) -> Fault:
-    """The same image with the same stamp again and again."""
-    kept: dict[str, Image] = {}
-    return lambda camera, image: ((0.0, kept.setdefault(camera, image)),)
+    """The last image with its stamp again and again."""
+    assert rig.cameras is not None
+    last = dict(rig.cameras.last)
+    return lambda camera, image: ((0.0, last[camera]),)
 
 
 def late(seconds: float) -> Callable[[Rig], Fault]:
@@ -44,14 +45,18 @@ def late(seconds: float) -> Callable[[Rig], Fault]:
 
 
 def swapped(rig: Rig) -> Fault:
-    """Of each two the second comes first."""
+    """Of each two the second comes first, for all cameras alike."""
     kept: dict[str, Image] = {}
+    stamps: list[int] = []
 
     def swap(camera: str, image: Image) -> Iterable[tuple[float, Image]]:
-        if camera not in kept:
+        stamp = stamp_ns(image.header.stamp)
+        if stamp not in stamps:
+            stamps.append(stamp)
+        if stamps.index(stamp) % 2 == 0:
             kept[camera] = image
             return ()
-        return ((0.0, image), (0.01, kept.pop(camera)))
+        return ((0.0, image), (0.01, kept.pop(camera, image)))
 
     return swap
 

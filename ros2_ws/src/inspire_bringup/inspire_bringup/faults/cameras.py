@@ -37,6 +37,7 @@ class Cameras(threading.Thread):
     ) -> None:
         super().__init__(daemon=True, name="cameras")
         self.fault: Fault = faithful
+        self.last: dict[str, Image] = {}  # the newest image of each camera that was not changed
         self._publish, self._now, self._pictures = publish, now, pictures
         self._over = threading.Event()
 
@@ -51,7 +52,10 @@ class Cameras(threading.Thread):
                 stamp = self._now()
                 for camera, picture in self._pictures.items():
                     image = to_rgb_image(picture, stamp, f"{camera}_color_optical_frame")
-                    for delay, changed in self.fault(camera, image):
+                    fault = self.fault
+                    if fault is faithful:
+                        self.last[camera] = image
+                    for delay, changed in fault(camera, image):
                         heapq.heappush(waiting, (now + delay, next(order), camera, changed))
             while waiting and waiting[0][0] <= time.monotonic():
                 _, _, camera, image = heapq.heappop(waiting)

@@ -318,10 +318,12 @@ class Rig:
         if self.cameras is not None:
             self.cameras.fault = cameras.faithful
             self.instruct("")
-        for name in self.spoilt:
+            self.spoilt.add(ARM)  # before the same picture a policy goes the same way until it is at a wall
+        for name in self.spoilt & set(self.alive()):
             self.end(name, signal.SIGKILL)
             self.wait_ended(name)
         self.spoilt.clear()
+        self.seen.poses.clear()  # the next trial begins once the rig, not only the gate, hears the arm
         if GATE not in self.alive():
             self.seen.gate = None
         self.restart()

@@ -15,7 +15,7 @@ from inspire_msgs.msg import GateStatus
 
 from inspire_bringup.errors import StackFailure
 from inspire_bringup.faults.envelope import broken
-from inspire_bringup.faults.rig import GATE, Rig, Setup
+from inspire_bringup.faults.rig import CALM, GATE, Rig, Setup
 
 PROMISE = 0.1  # s, two control periods
 PATIENCE = 3.0  # s beyond the limit in which a late hold is still waited for
@@ -114,9 +114,10 @@ def _watch(rig: Rig, kind: Kind, onset: int) -> Outcome:
         outcome.violations.append("expected the arm to move on, found it still")
     if kind.check is not None:
         outcome.violations += kind.check(rig, onset)
+    since = onset - int(CALM * 1e9)  # before that the arm may have been another one
     outcome.violations += broken(
-        seen.motions(0, until),
-        seen.holds(0, until),
+        seen.motions(since, until),
+        seen.holds(since, until),
         list(seen.poses),
         list(seen.openings),
         envelope=rig.envelope,

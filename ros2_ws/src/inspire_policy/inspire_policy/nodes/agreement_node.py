@@ -39,6 +39,11 @@ _DESCRIBED = {
     "grasp_reach": (0.01, 1.0, "Distance from the tool within which the origin of a grasped object is measured, m."),
     "position_age": (0.01, 2.0, "Seconds that an object's measured position may lie from the observation."),
     "persistence": (0.1, 60.0, "Seconds of disagreement, less those of agreement, that are persistent."),
+    "taken_back": (
+        0,
+        1000,
+        "How often an object may be said to be grasped and then not to be, before that is a persistent disagreement.",
+    ),
 }
 
 
@@ -112,7 +117,8 @@ class AgreementNode(Node):
         answer = verdict.answer
         text = (
             f"persistent disagreement: the answer for the {answer.object} is {answer.word}; cosine with the arm's "
-            f"motion {verdict.motion_cosine:.2f}, with the way to the object {verdict.geometry_cosine:.2f}"
+            f"motion {verdict.motion_cosine:.2f}, with the way to the object {verdict.geometry_cosine:.2f}; "
+            f"grasped was taken back {verdict.taken_back} times"
         )
         if not self._stops:
             self.get_logger().warning(f"{text}; watch it, or stop it (arm/stop)")

@@ -139,8 +139,9 @@ def _observing(node: Node, lockstep: bool) -> ObservingParameters:
     patience = declare(
         node,
         "observation_timeout",
-        0.5,
-        "Seconds without a complete observation after which an instruction ends in realtime.",
+        0.35,
+        "Seconds without a complete observation after which an instruction ends in realtime; less than the gate's "
+        "silence_fault, so that what is missing is named before the silence that follows from it.",
         low=0.1,
         high=60.0,
     )

@@ -98,6 +98,6 @@ $(STAMPS)/libero: requirements/libero.txt requirements/libero-nodeps.txt $(CONST
 	@scripts/install_requirements.sh libero
 	@touch $@
 
-$(STAMPS)/development: requirements/development.txt $(CONSTRAINTS) scripts/install_requirements.sh | $(STAMPS)/packages
-	@scripts/install_requirements.sh development
+$(STAMPS)/development: requirements/development.txt requirements/tensorrt.txt $(CONSTRAINTS) scripts/install_requirements.sh | $(STAMPS)/packages
+	@scripts/install_requirements.sh development tensorrt
 	@touch $@

@@ -49,7 +49,7 @@ def test_the_bundle_runs_and_agrees_with_torch(bundle: Path) -> None:
 
 
 def test_tensorrt_builds_every_graph_that_is_exported(bundle: Path, tmp_path: Path) -> None:
-    pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed (requirements/development.txt has it)")
+    pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed (requirements/tensorrt.txt has it)")
     from inspire_policy.engines.tensorrt.build import build_engines
     from inspire_policy.engines.tensorrt.store import read_record
 

@@ -14,7 +14,7 @@ from inspire_policy.engines.tensorrt.choice import open_engines
 from inspire_policy.engines.tensorrt.devices import this_device
 from inspire_policy.programs.base import graph_files
 
-pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed (requirements/development.txt has it)")
+pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed (requirements/tensorrt.txt has it)")
 DEVICE = "sm_89"
 
 

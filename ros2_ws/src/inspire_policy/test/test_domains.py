@@ -5,8 +5,10 @@ import subprocess
 import sys
 import textwrap
 
+import pytest
+
 from inspire_policy.ros import domains
-from inspire_policy.ros.domains import free_domain_id
+from inspire_policy.ros.domains import NoFreeDomain, free_domain_id
 
 PARTICIPANT = textwrap.dedent("""
     import rclpy, time
@@ -35,3 +37,18 @@ def test_a_domain_that_a_participant_uses_is_not_free():
         participant.kill()
         participant.wait()
         participant.stdout.close()
+
+
+def test_a_process_that_has_reserved_all_is_given_its_oldest_again(monkeypatch, tmp_path):
+    monkeypatch.setattr(domains.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(domains, "_DOMAINS", range(97, 100))
+    monkeypatch.setattr(domains, "_held", {})
+    monkeypatch.setattr(domains, "_ports_are_free", lambda domain: domain != 98)
+    first, second = free_domain_id(), free_domain_id()
+    assert {first, second} == {97, 99}
+    assert [free_domain_id() for _ in range(3)] == [first, second, first]
+    monkeypatch.setattr(domains, "_ports_are_free", lambda domain: False)
+    with pytest.raises(NoFreeDomain):
+        free_domain_id()
+    for lock in domains._held.values():
+        os.close(lock)

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 _DOMAINS = range(1, 101)  # above 101 the ports collide with Linux's ephemeral ones
-_held_locks: list[int] = []  # a domain stays reserved while this process lives
+_held: dict[int, int] = {}  # domain -> its lock: a domain stays reserved while this process lives
 
 
 class NoFreeDomain(RuntimeError):
@@ -19,6 +19,9 @@ class NoFreeDomain(RuntimeError):
 def free_domain_id() -> int:
     """A ROS domain id that no process on this machine uses, reserved for the life of this process.
 
+    A process that has reserved them all, as a long run of tests does, is given its own ones again, the oldest first,
+    once nobody listens there any more.
+
     Raises:
         NoFreeDomain: every domain is taken.
     """
@@ -26,6 +29,10 @@ def free_domain_id() -> int:
     for offset in range(len(_DOMAINS)):
         domain = _DOMAINS[(start + offset) % len(_DOMAINS)]
         if _reserve(domain):
+            return domain
+    for domain in list(_held):
+        if _ports_are_free(domain):
+            _held[domain] = _held.pop(domain)  # now the youngest
             return domain
     raise NoFreeDomain(
         "expected a free ROS domain id between 1 and 100, found none; stop some ROS processes or set ROS_DOMAIN_ID"
@@ -47,7 +54,7 @@ def _reserve(domain: int) -> bool:
     if not _ports_are_free(domain):
         os.close(lock)
         return False
-    _held_locks.append(lock)
+    _held[domain] = lock
     return True
 
 

@@ -8,7 +8,7 @@ said to be grasped nothing is known from the motion; measured, it must be at the
 and taken back again and again is one that never was: letting go takes one back, a second try another.
 
 A disagreement alone means little, since an answer is a quarter of a second old when it is compared. What counts is
-evidence: seconds of disagreement less seconds of agreement, never below zero. Defaults were chosen on 20 simulated
+evidence: seconds of disagreement less seconds of agreement, never below zero. Defaults were chosen on 30 simulated
 episodes (docs/agreement.md).
 """
 

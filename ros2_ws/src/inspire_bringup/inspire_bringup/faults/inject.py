@@ -136,7 +136,8 @@ def instruction_flood(rig: Rig) -> int:
 
 
 def disk_full(rig: Rig) -> int:
-    """The recorder can write no more."""
+    """The recorder can write no more, and what its process was denied it is denied for good."""
+    rig.spoilt.add(RECORDER)
     onset = time.monotonic_ns()
     fill_disk(rig)
     return onset

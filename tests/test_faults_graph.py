@@ -20,8 +20,8 @@ from inspire_policy.action import ActionContract
 CONTRACT = ActionContract()
 DOWN = np.array([1.0, 0.0, 0.0, 0.0])
 MS = 1_000_000
-FEW = ("nan_action", "wrong_frame", "operator_stop", "arm_sigkill", "gate_sigterm", "gate_sigkill")
-BRAIN = ("nan_images", "engine_fails", "engine_hangs", "policy_sigkill")
+FEW = ("nan_action", "operator_stop", "arm_sigkill", "gate_sigterm", "gate_sigkill")
+BRAIN = ("nan_images", "engine_hangs")
 
 
 def on_time(sentence: str) -> bool:

@@ -82,8 +82,8 @@ def _record_demos(settings: DemosSettings, shard: Shard) -> tuple[int, int]:
     def make(world: World, seed: int) -> Actor:
         rng = np.random.default_rng([seed, 7])
         disturbance = Disturbance(rng)
-        wander = Wander(rng, longest=settings.glance // 2)
-        return lambda observation, truth, label: wander.apply(disturbance.apply(label))
+        wander = Wander(rng, longest=settings.wander or settings.glance // 2, carrying=settings.wander)
+        return lambda observation, truth, label: wander.apply(disturbance.apply(label), holding=_holding(truth))
 
     return _record_shard(settings, shard, make, max_steps=settings.glance or None)
 
@@ -95,6 +95,7 @@ def _record_dagger(settings: DaggerSettings, shard: Shard) -> tuple[int, int]:
 
     def make(world: World, seed: int) -> Actor:
         rng = np.random.default_rng([seed, 11])
+        wander = Wander(rng, longest=settings.wander, carrying=settings.wander)
         queue: list[np.ndarray | None] = []  # None: the expert's turn
 
         def act(observation: Observation, truth: Truth, label: np.ndarray) -> np.ndarray:
@@ -112,11 +113,15 @@ def _record_dagger(settings: DaggerSettings, shard: Shard) -> tuple[int, int]:
                     )
                     queue.extend(osc_from_lead(lead, world.contract) for lead in tick.leads[: policy.horizon])
             action = queue.pop(0)
-            return label if action is None else action
+            return wander.apply(label if action is None else action, holding=_holding(truth))
 
         return act
 
     return _record_shard(settings, shard, make, max_steps=DAGGER_STEPS)
+
+
+def _holding(truth: Truth) -> bool:
+    return any(state.grasped for state in truth.objects)
 
 
 _worlds: dict[str, World] = {}  # one per worker process: making one takes seconds

@@ -41,16 +41,32 @@ class Disturbance:
 
 
 class Wander:
-    """Begins an episode by going somewhere else: a random direction, mostly sideways, for up to `longest` steps."""
+    """Begins an episode by going somewhere else, and goes astray once more when something has been grasped.
 
-    def __init__(self, rng: np.random.Generator, *, longest: int) -> None:
-        self._left = int(rng.integers(0, longest + 1)) if longest > 0 else 0
-        direction = rng.standard_normal(3) * [1.0, 1.0, 0.4] - [0.0, 0.0, 0.2]
-        self._direction = direction / np.abs(direction).max()
+    Directions are random and mostly sideways; a carrying hand never wanders down.
 
-    def apply(self, action: np.ndarray) -> np.ndarray:
+    Args:
+        rng: source of randomness.
+        longest: steps of the first wander, at most.
+        carrying: steps of the second, at most.
+    """
+
+    def __init__(self, rng: np.random.Generator, *, longest: int, carrying: int = 0) -> None:
+        self._rng, self._carrying = rng, carrying
+        self._begin(longest)
+
+    def apply(self, action: np.ndarray, *, holding: bool = False) -> np.ndarray:
         """The action (7,) of this step; its translation is the wander's while that lasts."""
+        if holding and self._carrying and self._left == 0:
+            self._begin(self._carrying)
+            self._direction[2] = abs(self._direction[2])
+            self._carrying = 0
         if self._left == 0:
             return action
         self._left -= 1
         return np.array([*self._direction, *action[3:]])
+
+    def _begin(self, longest: int) -> None:
+        self._left = int(self._rng.integers(0, longest + 1)) if longest > 0 else 0
+        direction = self._rng.standard_normal(3) * [1.0, 1.0, 0.4] - [0.0, 0.0, 0.2]
+        self._direction = direction / np.abs(direction).max()

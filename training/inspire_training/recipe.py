@@ -1,8 +1,9 @@
 """Whole recipes: every stage from nothing to a bundle, each skipped when its result is there, each resumable when cut.
 
 A recipe is data, a `Plan`: demonstrations of the expert; glances (many scenes, few frames each, against wrong
-objects); behaviour cloning; two DAgger rounds (arXiv 1011.0686) of the policy so far; a last training on everything
-with a falling learning rate; export. Its continuous codec needs no fitting; `inspire codec` is for the others.
+objects); behaviour cloning; two DAgger rounds (arXiv 1011.0686) of the policy so far; a long training on everything
+with a falling learning rate; a third round that wanders on purpose, against answers that the usual paths hardly ever
+need, and a short training with it; export. Its continuous codec needs no fitting; `inspire codec` is for the others.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,6 +36,7 @@ class Plan:
     Attributes:
         world, tasks: where to learn what; every task of the world when empty.
         demos, glances, dagger: episodes. minutes: of cloning, mending and the last training, on one CPU core.
+        detours: episodes of the wandering DAgger round; polish: minutes of the training after it. 0: neither.
         counterfactual, balance, patches: see `TrainSettings`; every training has them, as a policy that has learned
             to ignore its answers unlearns it slowly.
     """
@@ -44,14 +47,18 @@ class Plan:
     glances: int = 800
     dagger: tuple[int, int] = (80, 60)
     minutes: tuple[float, float, float] = (25, 15, 55)
+    detours: int = 0
+    polish: float = 0
     counterfactual: float = 0.2
     balance: float = 0.5
     patches: float = 0.3
 
 
 PLANS: dict[str, Plan] = {
-    "tabletop": Plan(world="tabletop"),
-    "libero_object": Plan(world="libero_object", tasks=("0", "1", "2", "3", "4"), demos=160, glances=600),
+    "tabletop": Plan(world="tabletop", detours=100, polish=30),
+    "libero_object": Plan(
+        world="libero_object", tasks=("0", "1", "2", "3", "4"), demos=160, glances=600, minutes=(25, 12, 40)
+    ),
 }
 
 
@@ -105,18 +112,19 @@ def stages(s: RecipeSettings) -> list[Stage]:
 
         return run
 
-    def dagger(number: int, teacher: str) -> Callable[[], None]:
+    def dagger(name: str, teacher: str, count: int, seed: int, wander: int = 0) -> Callable[[], None]:
         def run() -> None:
             from inspire_training import collect
 
             collect.dagger(
                 DaggerSettings(
-                    out=data / f"dagger{number}",
+                    out=data / name,
                     checkpoint=out / teacher,
-                    episodes=episodes(plan.dagger[number - 1]),
-                    seed=100_000 + 1_000 * (number - 1) + s.seed,
+                    episodes=episodes(count),
+                    seed=seed + s.seed,
                     world=plan.world,
                     tasks=plan.tasks,
+                    wander=wander,
                     workers=s.workers,
                 )
             )
@@ -157,12 +165,12 @@ def stages(s: RecipeSettings) -> list[Stage]:
 
         return run
 
-    def export() -> None:
+    def export(name: str) -> None:
         from inspire_training.export import export as write
 
         write(
             ExportSettings(
-                checkpoint=out / "final",
+                checkpoint=out / name,
                 out=out / "bundle",
                 frames=data / "demos",
                 name=s.recipe,
@@ -171,16 +179,25 @@ def stages(s: RecipeSettings) -> list[Stage]:
         )
 
     first = {"demos": 1.0, "glances": 1.0}
+    second = first | {"dagger1": 1.5}
+    third = second | {"dagger2": 2.0}
     clone, mend, final = plan.minutes
-    return [
+    listed = [
         Stage("demos", demos("demos", plan.demos, 0, 0)),
         Stage("glances", demos("glances", plan.glances, 10_000, 24)),
         Stage("clone", train("clone", first, clone)),
-        Stage("dagger1", dagger(1, "clone")),
-        Stage("mend", train("mend", first | {"dagger1": 1.5}, mend, "clone")),
-        Stage("dagger2", dagger(2, "mend")),
-        Stage("final", train("final", first | {"dagger1": 1.5, "dagger2": 2.0}, final, "mend", rate=7e-4, last=True)),
-        Stage("export", export),
+        Stage("dagger1", dagger("dagger1", "clone", plan.dagger[0], 100_000)),
+        Stage("mend", train("mend", second, mend, "clone")),
+        Stage("dagger2", dagger("dagger2", "mend", plan.dagger[1], 101_000)),
+        Stage("final", train("final", third, final, "mend", rate=7e-4, last=True)),
+    ]
+    if not plan.detours:
+        return [*listed, Stage("export", partial(export, "final"))]
+    return [
+        *listed,
+        Stage("detours", dagger("detours", "final", plan.detours, 102_000, wander=12)),
+        Stage("polish", train("polish", third | {"detours": 2.0}, plan.polish, "final", rate=4e-4, last=True)),
+        Stage("export", partial(export, "polish")),
     ]
 
 

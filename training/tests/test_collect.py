@@ -28,6 +28,17 @@ def test_a_wander_ends_and_leaves_the_rest_of_the_action_alone():
     assert any((a[:3] != action[:3]).any() for a in applied)
 
 
+def test_a_hand_goes_astray_once_more_when_it_holds_something_and_not_down():
+    action = np.zeros(7)
+    for seed in range(30):
+        wander = Wander(np.random.default_rng(seed), longest=0, carrying=12)
+        assert not wander.apply(action).any()
+        applied = np.stack([wander.apply(action, holding=True) for _ in range(30)])
+        astray = np.abs(applied[:, :3]).max(axis=1) > 0
+        assert astray.sum() <= 12 and not astray[astray.sum() :].any()  # at once, and never again
+        assert (applied[:, 2] >= 0).all()
+
+
 def test_seeds_of_evaluation_are_refused(tmp_path):
     with pytest.raises(ValueError, match="expected training seeds below 500000"):
         collect.demos(DemosSettings(out=tmp_path, episodes=10, seed=499_995))

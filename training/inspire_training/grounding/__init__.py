@@ -1,0 +1,1 @@
+"""Spatial grounding: records with geometry, the tasks asked about them, training on the answers, and its metrics."""

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from inspire_policy.action import ActionContract
 from inspire_policy.bundle import Bundle
-from inspire_policy.images import ImageGeometry
 from inspire_policy.manifest import DecoderSpec, Manifest, PerceptionSpec, ProgramSpec, ProprioceptionSpec, WordsSpec
 from inspire_training.checkpoint import Checkpoint
 
@@ -41,7 +40,7 @@ def manifest_of(checkpoint: Checkpoint, *, name: str, bodies: Sequence[str]) -> 
             axis_of=words.axis_of, frame=words.frame, token_ids={w: int(style.answer_id(w)) for w in words.words}
         ),
         known_objects=checkpoint.known_objects,
-        cameras={c.name: ImageGeometry(c.width, c.height, c.crop, c.flip, c.filter) for c in config.cameras},
+        cameras={c.name: c.geometry for c in config.cameras},
         perception=PerceptionSpec(
             tokens=config.perception_tokens,
             width=backbone.width,

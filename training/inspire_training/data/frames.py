@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from inspire_policy.images import ImageGeometry
 from inspire_policy.proprioception import proprioception_vector
 from inspire_training.data.hdf5 import read_trajectories
 from inspire_training.data.trajectory import Trajectory
@@ -65,7 +64,7 @@ def open_frames(path: Path | str, cameras: Sequence[CameraConfig], chunk_length:
         "format": FORMAT,
         "bytes": stat.st_size,
         "modified": stat.st_mtime_ns,
-        "cameras": [asdict(c) for c in cameras],
+        "cameras": [_described(c) for c in cameras],
         "chunk_length": chunk_length,
     }
     folder = source.with_name(source.name + ".frames")
@@ -96,11 +95,19 @@ def expert_chunks(expert_actions: np.ndarray, chunk_length: int) -> np.ndarray:
     return padded[np.arange(len(rows))[:, None] + np.arange(chunk_length)]
 
 
+def _described(camera: CameraConfig) -> dict[str, Any]:
+    """What decides a camera's images; frames from before there was an order of stages stay valid."""
+    values = asdict(camera)
+    if not camera.resize_first:
+        del values["resize_first"], values["crop_filter"]
+    return values
+
+
 def _build(source: Path, folder: Path, key: dict, cameras: Sequence[CameraConfig], chunk_length: int) -> None:
     partial = folder.with_name(f"{folder.name}.partial.{os.getpid()}")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    geometries = [ImageGeometry(c.width, c.height, c.crop, c.flip, c.filter) for c in cameras]
+    geometries = [c.geometry for c in cameras]
     columns: dict[str, list[np.ndarray]] = {}
     seeds: list[int] = []
     pairs: dict[tuple[str, tuple[str, ...]], int] = {}

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from inspire_policy.images import ImageGeometry
+
 
 @dataclass(frozen=True, kw_only=True)
 class CameraConfig:
@@ -19,6 +21,13 @@ class CameraConfig:
     crop: float = 1.0
     flip: str = "none"
     filter: str = "area"
+    resize_first: bool = False
+    crop_filter: str = "pillow_bilinear"
+
+    @property
+    def geometry(self) -> ImageGeometry:
+        """Without the name."""
+        return ImageGeometry(**{key: value for key, value in asdict(self).items() if key != "name"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +194,11 @@ def _dino(model: str, **options: Any) -> VitConfig:
     return VitConfig(name="dino", model=model, mean=mean, std=std, options=options)
 
 
+def _published_camera(side: int) -> CameraConfig:
+    """The published evaluation's view of an upright image: resized as a whole, then cropped and brought back."""
+    return CameraConfig(name="agentview", width=side, height=side, crop=0.9, filter="pillow_lanczos", resize_first=True)
+
+
 _MINIVLA: dict[str, Any] = {
     "projector": "mlp",
     "proprioception": False,
@@ -205,7 +219,7 @@ PRESETS: dict[str, PolicyConfig] = {
     # The architecture of the published MiniVLA checkpoints, 1.25 B parameters.
     "minivla-1b": PolicyConfig(
         preset="minivla-1b",
-        cameras=(CameraConfig(name="agentview", width=224, height=224, crop=0.9, filter="lanczos"),),
+        cameras=(_published_camera(224),),
         vision=FusedVitConfig(
             vits=(
                 _dino("vit_large_patch14_reg4_dinov2.lvd142m"),
@@ -227,7 +241,7 @@ PRESETS: dict[str, PolicyConfig] = {
     # The same structure, small enough for tests.
     "minivla-test": PolicyConfig(
         preset="minivla-test",
-        cameras=(CameraConfig(name="agentview", width=56, height=56, crop=0.9, filter="lanczos"),),
+        cameras=(_published_camera(56),),
         vision=FusedVitConfig(
             size=56,
             vits=(

@@ -3,9 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpertBatch:
+    """What an action expert needs besides, for B frames and D draws of noise of each.
+
+    Attributes:
+        context_rows: (B, R) rows of the sequence whose states are read, the prompt's and the answers'. context_mask:
+            (B, R) bool, False where there is none to be read. untold: (B,) bool, frames whose expert is told nothing.
+        noise: (B, D, chunk_length, 7) standard normal. draws: (B, D) uniform in [0, 1), for the time.
+    """
+
+    context_rows: Tensor
+    context_mask: Tensor
+    untold: Tensor
+    noise: Tensor
+    draws: Tensor
+
+    def to(self, device: torch.device | str) -> ExpertBatch:
+        """The same on a device."""
+        return ExpertBatch(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +42,7 @@ class TrainingBatch:
         offset_rows: (B, K) rows whose hidden states regress the offsets of object k (last of its question, or <act>).
         offsets: (B, K, 3) m. object_mask: (B, K).
         act_row: (B,). query_rows: (B, Q). code_rows, codes: (B, C) rows and token ids of the codes.
-        chunk: (B, chunk_length, 7), six motion numbers in [-1, 1], opening in [0, 1].
+        chunk: (B, chunk_length, 7), six motion numbers in [-1, 1], opening in [0, 1]. expert: None without an expert.
     """
 
     images: tuple[Tensor, ...]
@@ -38,12 +60,17 @@ class TrainingBatch:
     code_rows: Tensor
     codes: Tensor
     chunk: Tensor
+    expert: ExpertBatch | None = None
 
     def to(self, device: torch.device | str) -> TrainingBatch:
         """The batch on a device."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        moved = {k: tuple(t.to(device) for t in v) if isinstance(v, tuple) else v.to(device) for k, v in values.items()}
-        return TrainingBatch(**moved)
+
+        def moved(value: Any) -> Any:
+            if isinstance(value, tuple):
+                return tuple(tensor.to(device) for tensor in value)
+            return None if value is None else value.to(device)
+
+        return TrainingBatch(**{f.name: moved(getattr(self, f.name)) for f in fields(self)})
 
     def __len__(self) -> int:
         return len(self.proprioception)

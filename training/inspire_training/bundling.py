@@ -7,16 +7,37 @@ from pathlib import Path
 
 from inspire_policy.action import ActionContract
 from inspire_policy.bundle import Bundle
-from inspire_policy.manifest import DecoderSpec, Manifest, PerceptionSpec, ProgramSpec, ProprioceptionSpec, WordsSpec
+from inspire_policy.manifest import (
+    DecoderSpec,
+    ExpertSpec,
+    Manifest,
+    PerceptionSpec,
+    ProgramSpec,
+    ProprioceptionSpec,
+    WordsSpec,
+)
 from inspire_training.checkpoint import Checkpoint
+from inspire_training.expert.prompts import told
 
 
 def cache_length(checkpoint: Checkpoint) -> int:
     """Slots that the longest sequence needs, rounded up to a multiple of 16."""
     config, codec, style = checkpoint.config, checkpoint.codec(), checkpoint.style()
-    rows = len(style.prefix_ids("")) + config.text_length + len(style.action_ids("", codec.queries)) + codec.codes
+    rows = prefix_rows(checkpoint) + len(style.action_ids("", codec.queries)) + codec.codes
     rows += config.max_objects * config.question_tokens if config.questions else 0
     return -(-rows // 16) * 16
+
+
+def prefix_rows(checkpoint: Checkpoint) -> int:
+    """Rows of the longest prefix."""
+    expert = checkpoint.config.expert
+    nothing = "" if expert is None else told(expert.template, "")
+    return len(checkpoint.style().prefix_ids(nothing)) + checkpoint.config.text_length
+
+
+def context_rows(checkpoint: Checkpoint) -> int:
+    """Rows whose states an expert reads at most, rounded up to a multiple of 16."""
+    return -(-(prefix_rows(checkpoint) + checkpoint.config.max_objects) // 16) * 16
 
 
 def manifest_of(checkpoint: Checkpoint, *, name: str, bodies: Sequence[str]) -> Manifest:
@@ -27,7 +48,7 @@ def manifest_of(checkpoint: Checkpoint, *, name: str, bodies: Sequence[str]) -> 
     return Manifest(
         name=name,
         program=ProgramSpec(
-            kind="autoregressive",
+            kind="autoregressive" if config.expert is None else "expert",
             sequence_style=style.kind,
             action_codec=config.codec,
             style_settings=config.style_settings,
@@ -54,6 +75,7 @@ def manifest_of(checkpoint: Checkpoint, *, name: str, bodies: Sequence[str]) -> 
             prefix_attention=config.prefix_attention,
         ),
         proprioception=_proprioception(checkpoint),
+        expert=_expert(checkpoint),
         questions=config.questions,
         max_questions=config.max_objects,
         codec={"bins": config.bins} if config.codec in ("bins", "edge_bins") else {},
@@ -64,6 +86,19 @@ def manifest_of(checkpoint: Checkpoint, *, name: str, bodies: Sequence[str]) -> 
 def _proprioception(checkpoint: Checkpoint) -> ProprioceptionSpec | None:
     token = checkpoint.model.perception.proprioception
     return ProprioceptionSpec(mean=tuple(token.mean.tolist()), std=tuple(token.std.tolist())) if token else None
+
+
+def _expert(checkpoint: Checkpoint) -> ExpertSpec | None:
+    expert = checkpoint.config.expert
+    if expert is None:
+        return None
+    return ExpertSpec(
+        layers=len(expert.language_layers),
+        context_rows=context_rows(checkpoint),
+        template=expert.template,
+        reads_answers=expert.answers > 0 and checkpoint.config.questions,
+        sampling={"objective": expert.objective, "steps": expert.steps, "guidance": expert.guidance},
+    )
 
 
 def bundle_in_memory(checkpoint: Checkpoint) -> Bundle:

@@ -27,12 +27,12 @@ from inspire_policy.parity import (
     parity_bytes,
 )
 from inspire_policy.programs.base import graph_files, make_program
-from inspire_training.bundling import cache_length, manifest_of
+from inspire_training.bundling import cache_length, context_rows, manifest_of
 from inspire_training.card import write_card
 from inspire_training.checkpoint import Checkpoint, load_checkpoint, runtime_arrays, save_weights
 from inspire_training.data.hdf5 import demonstration_files, read_trajectories
-from inspire_training.graphs import DecoderGraph, HeadGraph, PerceptionGraph
-from inspire_training.policy_torch import TorchPolicy
+from inspire_training.graphs import DecoderGraph, ExpertGraph, HeadGraph, PerceptionGraph
+from inspire_training.policy_torch import torch_policy
 from inspire_training.settings import ExportSettings
 
 OPSET = 18
@@ -89,12 +89,21 @@ def export_graphs(checkpoint: Checkpoint, folder: Path) -> dict[str, Path]:
     perception, decoder = PerceptionGraph(policy), DecoderGraph(policy, cache_length(checkpoint))
     files = {"perception.onnx": folder / "perception.onnx", "decoder.onnx": folder / "decoder.onnx"}
     _export(perception, perception.inputs(), ["embeddings"], files["perception.onnx"])
-    outputs = ["logits", "hidden", "new_keys", "new_values"]
-    _export(decoder, decoder.inputs(), outputs, files["decoder.onnx"], dynamic_shapes=decoder.dynamic_shapes())
+    _export(
+        decoder,
+        decoder.inputs(),
+        list(decoder.outputs()),
+        files["decoder.onnx"],
+        dynamic_shapes=decoder.dynamic_shapes(),
+    )
     if policy.head is not None:
         head = HeadGraph(policy)
         files["head.onnx"] = folder / "head.onnx"
         _export(head, head.inputs(), ["chunk"], files["head.onnx"])
+    if policy.expert is not None:
+        expert = ExpertGraph(policy, context_rows(checkpoint))
+        files["expert.onnx"] = folder / "expert.onnx"
+        _export(expert, expert.inputs(), ["chunk"], files["expert.onnx"])
     policy.backbone.model.config._attn_implementation = "sdpa"
     beside = {data.name: data for data in (path.with_name(f"{name}.data") for name, path in files.items())}
     return files | {name: data for name, data in beside.items() if data.is_file()}
@@ -120,7 +129,7 @@ def _export(module: nn.Module, inputs: dict[str, torch.Tensor], outputs: list[st
 
 def torch_samples(checkpoint: Checkpoint, observations: list[dict[str, Any]]) -> list[ParitySample]:
     """What the trained model says of the observations."""
-    policy = TorchPolicy(checkpoint)
+    policy = torch_policy(checkpoint)
     samples = []
     for observation in observations:
         tick = policy.tick(**observation)

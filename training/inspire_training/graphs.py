@@ -1,4 +1,4 @@
-"""The three graphs that the robot runs, as torch modules with the runtime's names and shapes."""
+"""The graphs that the robot runs, as torch modules with the runtime's names and shapes."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class DecoderGraph(nn.Module):
         attention_bias: Tensor,
         past_keys: Tensor,
         past_values: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, ...]:
         return self.policy.decode(
             token_ids, embeddings, use_embeddings, position_ids, attention_bias, past_keys, past_values
         )
@@ -74,6 +74,13 @@ class DecoderGraph(nn.Module):
             "past_keys": torch.rand(cache),
             "past_values": torch.rand(cache),
         }
+
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the outputs: an action expert also reads states."""
+        return (
+            *("logits", "hidden", "new_keys", "new_values"),
+            *(("states",) if self.policy.expert is not None else ()),
+        )
 
     def dynamic_shapes(self) -> dict[str, dict[int, object] | None]:
         """T is free; the bias has S columns more."""
@@ -105,3 +112,29 @@ class HeadGraph(nn.Module):
     def inputs(self) -> dict[str, Tensor]:
         """Example inputs by name."""
         return {"hidden": torch.rand(self._shape)}
+
+
+class ExpertGraph(nn.Module):
+    """States (layers, 1, R, width) with their bias (1, R), patches (1, N, width) and noise (1, T, 7) to a chunk (1, T,
+    7); all sampling steps are inside.
+    """
+
+    def __init__(self, policy: InspirePolicy, rows: int) -> None:
+        super().__init__()
+        if policy.expert is None:
+            raise ValueError("expert: expected a policy with an action expert, found none")
+        self.expert = policy.expert
+        self._config, self._rows = policy.config, rows
+
+    def forward(self, states: Tensor, state_bias: Tensor, patches: Tensor, noise: Tensor) -> Tensor:
+        return self.expert.sample(states, state_bias, patches, noise)
+
+    def inputs(self) -> dict[str, Tensor]:
+        """Example inputs by name."""
+        config, width = self._config, self._config.backbone.width
+        return {
+            "states": torch.rand(len(self.expert.config.language_layers), 1, self._rows, width),
+            "state_bias": torch.zeros(1, self._rows),
+            "patches": torch.rand(1, config.perception_tokens, width),
+            "noise": torch.rand(1, config.chunk_length, 7),
+        }

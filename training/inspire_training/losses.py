@@ -16,10 +16,12 @@ def loss_parts(
 ) -> dict[str, Tensor]:
     """The weighted parts of the loss by name; their sum is what is minimised."""
     parts: dict[str, Tensor] = {}
+    step = torch.full((batch.chunk.shape[1], 1), weights.later_steps, device=batch.chunk.device)
+    step[: weights.executed_steps] = 1.0
+    step = step / step.mean()
+    if outputs.denoising is not None:
+        parts["expert"] = weights.expert * (outputs.denoising * step).mean()
     if outputs.raw_chunk is not None:
-        step = torch.full((batch.chunk.shape[1], 1), weights.later_steps, device=batch.chunk.device)
-        step[: weights.executed_steps] = 1.0
-        step = step / step.mean()
         motion = F.smooth_l1_loss(outputs.raw_chunk[..., :6], batch.chunk[..., :6], beta=0.05, reduction="none")
         parts["motion"] = weights.motion * (motion * step).mean()
         gripper = F.binary_cross_entropy_with_logits(outputs.raw_chunk[..., 6:], batch.chunk[..., 6:], reduction="none")
@@ -64,12 +66,14 @@ def validation_numbers(
     if batch.answer_rows.shape[1]:
         chosen = answer_ids[outputs.answer_logits[..., answer_ids].argmax(-1)]
         numbers["direction_accuracy"] = _masked_mean((chosen == batch.answer_ids).float(), batch.answer_mask).item()
-    if outputs.raw_chunk is not None:
-        motion = outputs.raw_chunk[..., :6].clamp(-1, 1)
+    rows = outputs.raw_chunk if outputs.sampled is None else outputs.sampled
+    if rows is not None:
+        closed = 0.0 if outputs.sampled is None else 0.5  # a logit, or the opening itself
+        motion = rows[..., :6].clamp(-1, 1)
         numbers["chunk_l1"] = (motion - batch.chunk[..., :6]).abs().mean().item()
         first = (motion[:, 0, :3] - batch.chunk[:, 0, :3]).norm(dim=-1)
         numbers["first_step_mm"] = 1000 * max_translation * first.mean().item()
-        right = (outputs.raw_chunk[..., 6] > 0) == (batch.chunk[..., 6] > 0.5)
+        right = (rows[..., 6] > closed) == (batch.chunk[..., 6] > 0.5)
         numbers["gripper_accuracy"] = right.float().mean().item()
     if batch.code_rows.shape[1]:
         numbers["code_accuracy"] = (outputs.code_logits.argmax(-1) == batch.codes).float().mean().item()

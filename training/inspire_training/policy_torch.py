@@ -13,9 +13,10 @@ import numpy as np
 import torch
 
 from inspire_policy.programs.autoregressive import AutoregressiveProgram
-from inspire_training.bundling import bundle_in_memory, cache_length
+from inspire_policy.programs.expert import ExpertProgram
+from inspire_training.bundling import bundle_in_memory, cache_length, context_rows
 from inspire_training.checkpoint import Checkpoint, load_checkpoint
-from inspire_training.graphs import DecoderGraph, HeadGraph, PerceptionGraph
+from inspire_training.graphs import DecoderGraph, ExpertGraph, HeadGraph, PerceptionGraph
 
 
 class TorchEngine:
@@ -28,7 +29,10 @@ class TorchEngine:
         self._graphs: dict[str, tuple[Callable, tuple[str, ...], tuple[str, ...]]] = {}
         perception, decoder = PerceptionGraph(policy), DecoderGraph(policy, cache_length(checkpoint))
         self._graphs["perception"] = (perception, tuple(perception.inputs()), ("embeddings",))
-        self._graphs["decoder"] = (decoder, tuple(decoder.inputs()), ("logits", "hidden", "new_keys", "new_values"))
+        self._graphs["decoder"] = (decoder, tuple(decoder.inputs()), decoder.outputs())
+        if policy.expert is not None:
+            expert = ExpertGraph(policy, context_rows(checkpoint))
+            self._graphs["expert"] = (expert, tuple(expert.inputs()), ("chunk",))
         if policy.head is not None:
             self._graphs["head"] = (HeadGraph(policy), ("hidden",), ("chunk",))
 
@@ -57,7 +61,20 @@ class TorchPolicy(AutoregressiveProgram):
         self.horizon = checkpoint.config.horizon
 
 
-def load_policy(checkpoint: Path | str, *, threads: int = 1) -> TorchPolicy:
+class TorchExpertPolicy(ExpertProgram):
+    """A checkpoint with an action expert, likewise."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        super().__init__(bundle_in_memory(checkpoint), TorchEngine(checkpoint))
+        self.horizon = checkpoint.config.horizon
+
+
+def torch_policy(checkpoint: Checkpoint) -> TorchPolicy | TorchExpertPolicy:
+    """The policy of a checkpoint, by the program that its bundle would have."""
+    return TorchPolicy(checkpoint) if checkpoint.config.expert is None else TorchExpertPolicy(checkpoint)
+
+
+def load_policy(checkpoint: Path | str, *, threads: int = 1) -> TorchPolicy | TorchExpertPolicy:
     """The policy of a checkpoint or run, on `threads` CPU threads."""
     torch.set_num_threads(threads)
-    return TorchPolicy(load_checkpoint(checkpoint))
+    return torch_policy(load_checkpoint(checkpoint))

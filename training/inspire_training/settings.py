@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from inspire_training.expert.config import ExpertConfig
+from inspire_training.expert.scales import RateScales
+
 
 @dataclass(frozen=True, kw_only=True)
 class LossWeights:
@@ -16,6 +19,10 @@ class LossWeights:
     answers: float = 0.3
     """0: answers are shown and never trained (a control)."""
     codes: float = 1.0
+    expert: float = 1.0
+    """What an action expert says of noisy chunks."""
+    grounding: float = 0.1
+    """Of the grounding questions beside the actions."""
     offsets: float = 2.0
     """Metres from tool to object, read off the language model; 0 leaves the answers the only spatial supervision."""
     keypoints: float = 1.0
@@ -40,7 +47,13 @@ class TrainSettings:
     """Folder of the run: checkpoints, TensorBoard curves."""
     weights: tuple[float, ...] = ()
     """How often a frame of each entry of `data` is drawn, relative to the others; 1 each when empty."""
+    stage: Literal["action"] = "action"
+    """What is learned: to act."""
     preset: str = "tabletop"
+    expert: Literal["none", "dit"] = "none"
+    """What makes the chunk: the codec's head, or a diffusion transformer that reads the language model's states."""
+    dit: ExpertConfig = field(default_factory=ExpertConfig)
+    """Of --expert dit."""
     questions: Literal["inspire", "none"] = "inspire"
     """Ask the directions before the action, or not (the baseline)."""
     answers: Literal["direction", "name"] = "direction"
@@ -62,6 +75,7 @@ class TrainSettings:
     """Frames per step and process."""
     rate: float = 1e-3
     """Peak learning rate of AdamW."""
+    rates: RateScales = field(default_factory=RateScales)
     schedule: Literal["cosine", "constant"] = "cosine"
     warmup: int = 200
     """Steps of rising learning rate."""

@@ -14,9 +14,27 @@ from inspire_policy.directions import REP103, question
 from inspire_policy.tokens import build_tokenizer
 from inspire_training.checkpoint import Checkpoint, load_checkpoint
 from inspire_training.data.frames import FrameStore
+from inspire_training.expert.grafting import grafted, with_template
+from inspire_training.grounding.prompt import spatial_prompt
 from inspire_training.model.policy import InspirePolicy
-from inspire_training.model.presets import PRESETS
+from inspire_training.model.presets import PRESETS, PolicyConfig
 from inspire_training.settings import TrainSettings
+
+
+def config_of(settings: TrainSettings) -> PolicyConfig:
+    """The configuration of a run from fresh weights. Raises ValueError on settings that do not go together."""
+    if settings.preset not in PRESETS:
+        raise ValueError(f"preset: expected one of {', '.join(PRESETS)}, found {settings.preset!r}")
+    config = dataclasses.replace(
+        PRESETS[settings.preset], codec=settings.codec, questions=settings.questions == "inspire"
+    )
+    if settings.expert == "none":
+        return config
+    if settings.codec != "continuous":
+        raise ValueError(f"codec: expected none beside --expert dit, which samples numbers; found {settings.codec}")
+    if settings.counterfactual and not settings.dit.answers:
+        raise ValueError("counterfactual: expected 0 with an expert that reads no answers (dit.answers 0); found more")
+    return dataclasses.replace(config, codec="sampled", expert=settings.dit, chunk_length=settings.dit.chunk_length)
 
 
 def starting_point(settings: TrainSettings, stores: Sequence[FrameStore]) -> Checkpoint:
@@ -24,8 +42,10 @@ def starting_point(settings: TrainSettings, stores: Sequence[FrameStore]) -> Che
     if settings.answers == "name" and settings.counterfactual:
         raise ValueError("counterfactual: expected 0 with answers name, which point nowhere; found more")
     if settings.init is not None:
-        start = load_checkpoint(settings.init)
-        wanted = (settings.preset, settings.codec, settings.questions == "inspire")
+        start, config = load_checkpoint(settings.init), config_of(settings)
+        if config.expert is not None and start.config.expert is None:
+            return grafted(start, config, _chunks(stores), settings.seed)
+        wanted = (config.preset, config.codec, config.questions)
         found = (start.config.preset, start.config.codec, start.config.questions)
         if wanted != found:
             raise ValueError(
@@ -33,11 +53,7 @@ def starting_point(settings: TrainSettings, stores: Sequence[FrameStore]) -> Che
                 f"the matching settings"
             )
         return start
-    if settings.preset not in PRESETS:
-        raise ValueError(f"preset: expected one of {', '.join(PRESETS)}, found {settings.preset!r}")
-    config = dataclasses.replace(
-        PRESETS[settings.preset], codec=settings.codec, questions=settings.questions == "inspire"
-    )
+    config = config_of(settings)
     arrays: dict[str, np.ndarray] = {}
     if settings.codec == "residual_vq":
         if settings.codec_file is None:
@@ -48,10 +64,17 @@ def starting_point(settings: TrainSettings, stores: Sequence[FrameStore]) -> Che
     pairs = sorted({pair for store in stores for pair in store.pairs})
     objects = tuple(sorted({name for _, names in pairs for name in names}))
     texts = [instruction for instruction, _ in pairs] + [question(name) for name in objects]
+    if config.expert is not None:
+        texts.append(spatial_prompt(""))
     tokenizer = build_tokenizer(texts, REP103.words, codec.queries, codec.code_values)
+    if config.expert is not None:
+        config = with_template(config, tokenizer, settings.seed)
     model = InspirePolicy(config, tokenizer.get_vocab_size())
     felt = np.concatenate([store.proprioception for store in stores])
     model.set_proprioception_statistics(felt.mean(0).tolist(), felt.std(0).tolist())
+    if model.expert is not None:
+        rows = _chunks(stores)
+        model.expert.set_statistics(rows.mean(0).tolist(), rows.std(0).tolist())
     return Checkpoint(
         model=model,
         config=config,
@@ -61,3 +84,8 @@ def starting_point(settings: TrainSettings, stores: Sequence[FrameStore]) -> Che
         known_objects=objects,
         training={},
     )
+
+
+def _chunks(stores: Sequence[FrameStore]) -> np.ndarray:
+    """All rows (n, 7) of all chunks."""
+    return np.concatenate([store.chunks.reshape(-1, store.chunks.shape[-1]) for store in stores])

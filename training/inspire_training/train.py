@@ -25,10 +25,11 @@ from inspire_training.data.augmentation import Augmentation
 from inspire_training.data.frames import FrameStore, open_frames
 from inspire_training.data.hdf5 import demonstration_files
 from inspire_training.data.sampler import FrameSampler
+from inspire_training.expert.rates import rate_groups
 from inspire_training.losses import loss_parts, validation_numbers
 from inspire_training.progress import Progress
 from inspire_training.settings import TrainSettings
-from inspire_training.start import starting_point
+from inspire_training.start import config_of, starting_point
 
 
 def train(settings: TrainSettings) -> Path:
@@ -52,7 +53,9 @@ def train(settings: TrainSettings) -> Path:
     average = start.model
     network = copy.deepcopy(average).to(memory_format=torch.channels_last)  # a fifth faster on CPUs
     network.towers.requires_grad_(not settings.freeze_vision)
-    optimizer = torch.optim.AdamW(_groups(network, settings.decay), lr=settings.rate, betas=(0.9, 0.99))
+    optimizer = torch.optim.AdamW(
+        rate_groups(network, settings.decay, settings.rates), lr=settings.rate, betas=(0.9, 0.99)
+    )
     if resumed is not None:
         network.load_state_dict(resumed["network"])
         optimizer.load_state_dict(resumed["optimizer"])
@@ -136,7 +139,7 @@ class _Run:
         if s.schedule == "cosine":
             scale *= 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * fraction))
         for group in self.optimizer.param_groups:
-            group["lr"] = s.rate * scale
+            group["lr"] = s.rate * scale * group.get("scale", 1.0)  # older checkpoints know no scales
         self.model.train()
         if s.freeze_vision:
             self.network.towers.eval()  # their running statistics stay as well
@@ -210,9 +213,7 @@ class _Run:
 
 def _open_all(settings: TrainSettings, accelerator: Accelerator) -> list[FrameStore]:
     """The frames of all files; the main process builds them, the others wait and map the same memory."""
-    from inspire_training.model.presets import PRESETS
-
-    config = PRESETS[settings.preset]
+    config = config_of(settings)
     with accelerator.main_process_first():
         return [open_frames(path, config.cameras, config.chunk_length) for path, _ in _files(settings)]
 
@@ -225,12 +226,3 @@ def _files(settings: TrainSettings) -> list[tuple[Path, float]]:
         )
     weights = settings.weights or [1.0] * len(settings.data)
     return [(file, weight) for path, weight in zip(settings.data, weights) for file in demonstration_files([path])]
-
-
-def _groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:
-    """Matrices decay, vectors (norms, biases) do not."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    return [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-    ]

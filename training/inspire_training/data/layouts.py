@@ -15,6 +15,8 @@ from inspire_policy.codecs.base import ActionCodec
 from inspire_policy.sequence import collate, training_sequence
 from inspire_policy.sequences.base import SequenceStyle
 from inspire_policy.tokens import TextTokenizer, padded_instruction_ids
+from inspire_training.expert.config import INSTRUCTION
+from inspire_training.expert.prompts import told
 
 
 class LayoutTable:
@@ -25,6 +27,7 @@ class LayoutTable:
             (n, K).
         query_rows: (n, Q). code_rows: (n, C). act_rows: (n,), the last row before queries or codes. instruction_ids:
             (n, L); L is 0 for a vision that is not told the instruction.
+        prefix_rows, prefix_mask: (n, P), the rows of the prefix.
     """
 
     def __init__(
@@ -37,11 +40,13 @@ class LayoutTable:
         questions: bool,
         text_length: int,
         any_word: str,
+        template: str = INSTRUCTION,
     ) -> None:
+        """template: how the sequence tells the instruction; the vision is told the bare one."""
         sequences = [
             training_sequence(
                 style,
-                instruction,
+                told(template, instruction),
                 [(name, any_word) for name in objects] if questions else [],
                 queries=codec.queries,
                 codes=[0] * codec.codes,
@@ -54,7 +59,12 @@ class LayoutTable:
         self.attention_bias = batch.attention_bias
         self.answer_rows, self.answer_mask = batch.answer_rows, batch.answer_mask
         self.query_rows, self.code_rows = batch.query_rows, batch.code_rows
-        self.act_rows = np.array([(*s.query_rows, *s.code_rows)[0] - 1 for s in sequences], dtype=np.int64)
+        ends = [(*s.query_rows, *s.code_rows, len(s.token_ids))[0] for s in sequences]
+        self.act_rows = np.array(ends, dtype=np.int64) - 1
+        lengths = np.array([s.prefix_length for s in sequences])
+        rows = np.arange(lengths.max())
+        self.prefix_mask = rows < lengths[:, None]
+        self.prefix_rows = np.where(self.prefix_mask, rows, 0)
         most = max(len(objects) for _, objects in pairs)
         self.object_mask = np.array([[k < len(objects) for k in range(most)] for _, objects in pairs])
         self.offset_rows = self.answer_rows - 1 if questions else np.repeat(self.act_rows[:, None], most, axis=1)

@@ -12,12 +12,14 @@ import torch
 from inspire_policy.codecs.base import ActionCodec
 from inspire_policy.directions import DirectionWords
 from inspire_policy.sequences.base import SequenceStyle
-from inspire_policy.tokens import UNKNOWN, TextTokenizer, token_id
+from inspire_policy.tokens import UNKNOWN, TextTokenizer, text_ids, token_id
 from inspire_training.batch import TrainingBatch
 from inspire_training.data.answers import given_answers
 from inspire_training.data.augmentation import Augmentation, augmented
 from inspire_training.data.frames import NO_OBJECT, FrameStore
 from inspire_training.data.layouts import LayoutTable
+from inspire_training.expert.config import INSTRUCTION
+from inspire_training.expert.draws import expert_batch
 from inspire_training.model.presets import PolicyConfig
 
 
@@ -42,6 +44,7 @@ class FrameSampler:
         self._stores, self._config, self._codec = stores, config, codec
         pairs = list(dict.fromkeys(pair for store in stores for pair in store.pairs))
         number = {pair: i for i, pair in enumerate(pairs)}
+        template = INSTRUCTION if config.expert is None else config.expert.template
         self._pair = [np.array([number[p] for p in store.pairs])[store.pair] for store in stores]
         self._layouts = LayoutTable(
             pairs,
@@ -51,6 +54,7 @@ class FrameSampler:
             questions=config.questions,
             text_length=config.text_length if config.vision.conditioned else 0,
             any_word=words.words[0],
+            template=template,
         )
         self.answer_ids = np.array([style.answer_id(word) for word in words.words])
         self._axis_ids = np.array([style.answer_id(words.word(axis)) for axis in range(-3, 4)])
@@ -65,7 +69,8 @@ class FrameSampler:
         self._named = np.array(
             [[i in names for i in row] for row, names in zip(self._layouts.instruction_ids, named)], dtype=bool
         )
-        self._text_start = config.perception_tokens + 1  # behind <bos>
+        before = len(text_ids(tokenizer, template.partition(INSTRUCTION)[0]))
+        self._text_start = config.perception_tokens + 1 + before  # behind <bos>
         self._training, self._validation = [], []
         for store in stores:
             kept = (store.seeds[store.trajectory] * 2654435761 >> 7) % held_out == 0
@@ -132,6 +137,7 @@ class FrameSampler:
         item, place = np.nonzero(forget)
         token_ids[item, self._text_start + place] = self._unknown
         answer_ids = np.zeros((size, table.answer_rows.shape[1]), dtype=np.int64)
+        expected = chunk
         if answer_ids.shape[1]:
             axes = self._name_axes[layout] if self._name_axes is not None else directions
             given, chunk = given_answers(
@@ -158,6 +164,7 @@ class FrameSampler:
             for c in range(len(self._config.cameras))
         )
         tensor = torch.from_numpy
+        expert = self._config.expert
         return TrainingBatch(
             images=images,
             proprioception=tensor(gather([store.proprioception for store in self._stores])),
@@ -174,6 +181,9 @@ class FrameSampler:
             code_rows=tensor(table.code_rows[layout]),
             codes=tensor(codes),
             chunk=tensor(chunk),
+            expert=None
+            if expert is None
+            else expert_batch(expert, table, layout, rng, obeyed=(chunk != expected).any(axis=(1, 2))),
         )
 
 

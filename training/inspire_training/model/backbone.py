@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -56,6 +56,18 @@ class Backbone(Protocol):
     def at_rows(self, embeddings: Tensor, bias: Tensor, rows: Tensor) -> Tensor:
         """Hidden states (B, R, width) of some rows (B, R) of a whole sequence."""
 
+    def states(
+        self,
+        embeddings: Tensor,
+        position_ids: Tensor,
+        bias: Tensor,
+        layers: Sequence[int],
+        cache: SlotCache | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """As `__call__`, and the states (n, B, T, width) behind n layers, 0 the first, -1 the last (behind the final
+        norm, so the hidden states themselves). Only an action expert needs it.
+        """
+
 
 class Qwen2Backbone(nn.Module):
     """A Qwen2 decoder with tied embeddings. Masks are always given, so no causal mask is ever assumed."""
@@ -96,6 +108,29 @@ class Qwen2Backbone(nn.Module):
             past_key_values=cache,
             use_cache=False,
         ).last_hidden_state
+
+    def states(
+        self,
+        embeddings: Tensor,
+        position_ids: Tensor,
+        bias: Tensor,
+        layers: Sequence[int],
+        cache: SlotCache | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Hidden states (B, T, width), and those behind some layers, (n, B, T, width); see Backbone."""
+        places = self.model.rotary_emb(embeddings, position_ids)
+        hidden, found = embeddings, []
+        for layer in self.model.layers:
+            hidden = layer(
+                hidden,
+                attention_mask=bias,
+                position_ids=position_ids,
+                past_key_values=cache,
+                position_embeddings=places,
+            )
+            found.append(hidden)
+        found[-1] = self.model.norm(hidden)
+        return found[-1], torch.stack([found[layer] for layer in layers])
 
     def at_rows(self, embeddings: Tensor, bias: Tensor, rows: Tensor) -> Tensor:
         """Hidden states (B, R, width) of `rows` (B, R) only, without a cache and with positions from 0.

@@ -15,7 +15,9 @@ from torch import Tensor, nn
 
 from inspire_policy.sequences.registry import STYLES
 from inspire_training.batch import TrainingBatch
-from inspire_training.model.backbone import SlotCache, make_backbone
+from inspire_training.expert.action_expert import make_expert
+from inspire_training.expert.bridge import bridged
+from inspire_training.model.backbone import SlotCache, gather_rows, make_backbone
 from inspire_training.model.heads import OffsetHead, make_head
 from inspire_training.model.perception import Perception
 from inspire_training.model.presets import PolicyConfig
@@ -38,6 +40,8 @@ class PolicyOutputs:
         answer_logits: (B, K, V). code_logits: (B, C, V). raw_chunk: (B, Q, 7), gripper as a logit; None with codes.
         offsets, keypoint_offsets: (B, K, 3) in units of `offset_scale`, from the language model and straight from
             the features of the vision; None without auxiliary heads.
+        denoising: (B, chunk_length, 7) squared errors of the expert; None without one.
+        sampled: (B, chunk_length, 7) rows that the expert samples, outside training only.
     """
 
     answer_logits: Tensor
@@ -45,6 +49,8 @@ class PolicyOutputs:
     raw_chunk: Tensor | None
     offsets: Tensor | None
     keypoint_offsets: Tensor | None
+    denoising: Tensor | None = None
+    sampled: Tensor | None = None
 
 
 class InspirePolicy(nn.Module):
@@ -69,6 +75,7 @@ class InspirePolicy(nn.Module):
             if config.auxiliary and self.perception.features
             else None
         )
+        self.expert = make_expert(config.expert, self.backbone) if config.expert is not None else None
         self.register_load_state_dict_pre_hook(_with_todays_names)
 
     @property
@@ -109,7 +116,7 @@ class InspirePolicy(nn.Module):
         attention_bias: Tensor,
         past_keys: Tensor,
         past_values: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, ...]:
         """One pass over T new rows with a static cache of S slots.
 
         Args:
@@ -117,20 +124,30 @@ class InspirePolicy(nn.Module):
             attention_bias: (B, 1, T, S + T). past_keys, past_values: (layers, B, kv_heads, S, head_dim).
 
         Returns:
-            logits (B, T, V), hidden (B, T, width), new_keys and new_values (layers, B, kv_heads, T, head_dim).
+            logits (B, T, V), hidden (B, T, width), new_keys and new_values (layers, B, kv_heads, T, head_dim); with
+            an expert also the states (n, B, T, width) of the layers that it reads.
         """
         cache = SlotCache(past_keys, past_values)
         rows = use_embeddings * embeddings + (1.0 - use_embeddings) * self.backbone.embed(token_ids)
-        hidden = self.backbone(rows, position_ids, attention_bias, cache)
-        return self.backbone.logits(hidden), hidden, torch.stack(cache.new_keys), torch.stack(cache.new_values)
+        read: tuple[Tensor, ...] = ()
+        if self.expert is None:
+            hidden = self.backbone(rows, position_ids, attention_bias, cache)
+        else:
+            layers = self.expert.config.language_layers
+            hidden, states = self.backbone.states(rows, position_ids, attention_bias, layers, cache)
+            read = (states,)
+        kept = torch.stack(cache.new_keys), torch.stack(cache.new_values)
+        return self.backbone.logits(hidden), hidden, *kept, *read
 
     def forward(self, batch: TrainingBatch) -> PolicyOutputs:
         """All predictions of a batch in one pass, with the answers (and codes) given."""
         seen, features = self.perception(batch.images, batch.proprioception, batch.instruction_ids)
         embeddings = self.embed(batch.token_ids, seen)
         wanted = [batch.answer_rows - 1, batch.code_rows - 1, batch.query_rows, batch.offset_rows]
-        hidden = self.backbone.at_rows(embeddings, batch.attention_bias, torch.cat(wanted, dim=1))
-        answers, codes, queries, asked = hidden.split([rows.shape[1] for rows in wanted], dim=1)
+        if batch.expert is not None:
+            wanted.append(batch.expert.context_rows)
+        hidden, states = self._read(embeddings, batch.attention_bias, torch.cat(wanted, dim=1))
+        answers, codes, queries, asked, *_ = hidden.split([rows.shape[1] for rows in wanted], dim=1)
         places = batch.offset_rows.shape[1]
         offsets = keypoints = None
         if self.offset_head is not None:
@@ -139,13 +156,31 @@ class InspirePolicy(nn.Module):
             offsets = offsets.squeeze(2) if self.config.questions else offsets[:, 0, :places]
         if self.keypoint_head is not None:
             keypoints = self.keypoint_head(features)[:, :places]
+        denoising = sampled = None
+        if self.expert is not None:
+            told = bridged(states[:, :, -batch.expert.context_rows.shape[1] :], self.expert.config.bridge)
+            denoising = self.expert.errors(told, seen, batch.expert, batch.chunk)
+            sampled = None if self.training else self.expert.sample_batch(told, seen, batch.expert)
         return PolicyOutputs(
             answer_logits=self.backbone.logits(answers),
             code_logits=self.backbone.logits(codes),
             raw_chunk=self.head.raw(queries) if self.head is not None else None,
             offsets=offsets,
             keypoint_offsets=keypoints,
+            denoising=denoising,
+            sampled=sampled,
         )
+
+    def _read(self, embeddings: Tensor, bias: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Hidden states (B, R, width) at rows (B, R), and there the states (n, B, R, width) that an expert reads."""
+        layers = () if self.expert is None else self.expert.config.language_layers
+        last = self.backbone.config.layers - 1
+        if all(layer in (-1, last) for layer in layers):  # the shorter way, where the last layer is all that is read
+            hidden = self.backbone.at_rows(embeddings, bias, rows)
+            return hidden, hidden.expand(len(layers), *hidden.shape)
+        positions = torch.arange(embeddings.shape[1], device=embeddings.device).expand(embeddings.shape[:2])
+        hidden, states = self.backbone.states(embeddings, positions, bias, layers)
+        return gather_rows(hidden, rows), torch.stack([gather_rows(layer, rows) for layer in states])
 
 
 def _with_todays_names(_module: nn.Module, state: dict[str, Any], prefix: str, *_rest: Any) -> None:

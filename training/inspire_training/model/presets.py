@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from inspire_policy.images import ImageGeometry
+from inspire_training.expert.config import ExpertConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,20 +37,23 @@ class FilmVisionConfig:
 
     Attributes:
         channels: of the stem (stride 4) and of the residual blocks behind it; every block but the first halves the map.
-        grid: side of the grid of tokens. keypoints: spatial-softmax keypoints. text_width: of the instruction
-            embedding.
+        grid: side of the grid of tokens. keypoints: spatial-softmax keypoints, told in `keypoint_tokens` tokens, their
+            places also by sines and cosines of so many doubling frequencies (`keypoint_bands`). text_width: of the
+            instruction embedding.
     """
 
     kind: str = "film"
     channels: tuple[int, ...] = (40, 40, 80, 128)
     grid: int = 4
     keypoints: int = 32
+    keypoint_tokens: int = 1
+    keypoint_bands: int = 0
     text_width: int = 64
 
     @property
     def tokens(self) -> int:
-        """Of one camera: the grid and one token of keypoints."""
-        return self.grid**2 + 1
+        """Of one camera: the grid and the tokens of keypoints."""
+        return self.grid**2 + self.keypoint_tokens
 
     @property
     def conditioned(self) -> bool:
@@ -134,6 +138,7 @@ class PolicyConfig:
         text_length: tokens of the longest instruction. question_tokens: of the longest question with its answer.
         questions: whether the directions are asked before the action. max_objects: objects of an instruction.
         offset_scale: metres that the offset heads call 1. horizon: steps of a chunk that are executed.
+        expert: what samples the chunks of codec "sampled"; None with the other codecs.
     """
 
     preset: str = "tabletop"
@@ -156,6 +161,7 @@ class PolicyConfig:
     prefix_attention: str = "bidirectional"
     auxiliary: bool = True
     offset_scale: float = 0.3
+    expert: ExpertConfig | None = None
 
     @property
     def perception_tokens(self) -> int:
@@ -176,6 +182,8 @@ class PolicyConfig:
         values["cameras"] = tuple(CameraConfig(**c) for c in values["cameras"])
         values["vision"] = _vision(values["vision"])
         values["backbone"] = BackboneConfig(**values["backbone"])
+        if values.get("expert") is not None:
+            values["expert"] = ExpertConfig.from_json(values["expert"])
         return cls(**values)
 
 
@@ -216,6 +224,12 @@ _TINY: dict[str, Any] = {"depth": 3, "num_heads": 2}
 
 PRESETS: dict[str, PolicyConfig] = {
     "tabletop": PolicyConfig(),
+    # Tells a keypoint's place so finely that locations to a pixel are read from it: for grounding (stage 1) and after.
+    "tabletop-grounded": PolicyConfig(
+        preset="tabletop-grounded",
+        vision=FilmVisionConfig(keypoint_tokens=8, keypoint_bands=5),
+        text_length=48,
+    ),
     # The architecture of the published MiniVLA checkpoints, 1.25 B parameters.
     "minivla-1b": PolicyConfig(
         preset="minivla-1b",

@@ -25,6 +25,7 @@ class Job:
     objects: tuple[str, ...]
     forced: Mapping[str, str] = field(default_factory=dict)  # object -> word to act on instead of the model's answer
     draft: Mapping[str, str] = field(default_factory=dict)  # object -> word that the model is expected to answer
+    run: int = 0  # changes when the observations do not go on from those before
 
 
 @dataclass(frozen=True)
@@ -39,18 +40,29 @@ class Brain:
     parity_samples: int
 
     @classmethod
-    def load(cls, name_or_path: str, *, body: str = "", engine: str = "onnxruntime", threads: int = 1) -> Brain:
-        """Load and warm up. Raises BundleError or EngineError.
+    def load(
+        cls,
+        name_or_path: str,
+        *,
+        body: str = "",
+        engine: str = "onnxruntime",
+        threads: int = 1,
+        language_every: int = 1,
+    ) -> Brain:
+        """Load and warm up. Raises BundleError, EngineError or ValueError.
 
         Args:
             name_or_path: of the bundle. body: world or robot that it must have been made for, empty for any.
-            engine, threads: see `make_engine`.
+            engine, threads: see `make_engine`. language_every: see `Program.set_pace`; parity is checked before, with
+                every tick whole.
         """
         bundle = load_bundle(find_bundle(name_or_path))
         if body:
             bundle.check_body(body)
         program = make_program(bundle, make_engine(engine, graph_files(bundle), threads=threads))
-        return cls(bundle, program, warm_up(bundle, program))
+        samples = warm_up(bundle, program)
+        program.set_pace(language_every)
+        return cls(bundle, program, samples)
 
     def objects_of(self, instruction: str, *, ask: bool = True) -> tuple[str, tuple[str, ...]]:
         """The instruction as the model is told it, and the objects to ask about (none with `ask` off).
@@ -117,4 +129,5 @@ class Brain:
             job.objects,
             forced=job.forced,
             draft=job.draft,
+            run=job.run,
         )

@@ -19,7 +19,8 @@ from inspire_policy.sequences.base import PREFIX_ATTENTION
 from inspire_policy.sequences.registry import STYLES
 
 SCHEMA_VERSION = 1
-PROGRAM_KINDS = ("autoregressive",)
+INSTRUCTION = "{instruction}"  # its place in a template
+PROGRAM_KINDS = ("autoregressive", "expert")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +105,37 @@ class DecoderSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExpertSpec:
+    """expert.onnx: samples a chunk of the states (layers, 1, context_rows, width) that decoder.onnx gives, the newest
+    perception embeddings and standard normal noise (1, chunk_length, 7).
+
+    Attributes:
+        template: how the sequence tells the instruction, with {instruction} in its place. reads_answers: whether the
+            states of answers are read as well, where they were asked for. noise_seed: of the noise, the same in every
+            tick, so that the same observation gives the same chunk. sampling: how it was made; for people.
+    """
+
+    layers: int
+    context_rows: int
+    template: str
+    reads_answers: bool
+    noise_seed: int = 0
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if INSTRUCTION not in self.template:
+            raise ValueError(f"expected {INSTRUCTION} in the template, found {self.template!r}")
+        if self.layers < 1 or self.context_rows < 1:
+            raise ValueError(
+                f"expected layers and context_rows of at least 1, found {self.layers}, {self.context_rows}"
+            )
+
+    def told(self, instruction: str) -> str:
+        """The instruction in its template."""
+        return self.template.replace(INSTRUCTION, instruction)
+
+
+@dataclass(frozen=True, kw_only=True)
 class FileRecord:
     """A file of the bundle: SHA-256 in hexadecimal and size."""
 
@@ -123,6 +155,7 @@ class Manifest:
         known_objects: phrases it may be asked about, as spoken, lower case. max_characters: of an instruction.
         cameras: name -> geometry, in the order of the perception graph's inputs. proprioception: None if the model has
             none.
+        expert: of program kind "expert"; None with the others.
         codec: settings of the action codec ({"bins": 256}); its arrays are in codec.npz.
         files: name -> record, filled by `write_bundle`. parity: how and how closely the export was checked;
             "tolerance" is the largest difference of a chunk's numbers that configure accepts. training: where it comes
@@ -141,6 +174,7 @@ class Manifest:
     perception: PerceptionSpec
     decoder: DecoderSpec
     proprioception: ProprioceptionSpec | None = None
+    expert: ExpertSpec | None = None
     latency_budget_s: float = 0.1
     questions: bool = True
     max_questions: int = 4
@@ -158,6 +192,12 @@ class Manifest:
             raise ValueError("expected at least one camera, found none")
         if not self.bodies:
             raise ValueError("expected at least one body, found none")
+        sampled = (self.program.kind == "expert", self.program.action_codec == "sampled", self.expert is not None)
+        if len(set(sampled)) > 1:
+            raise ValueError(
+                "expected program kind expert, action_codec sampled and the field expert, or none of them, found "
+                f"{self.program.kind}, {self.program.action_codec} and {'one' if self.expert else 'none'}"
+            )
 
     @property
     def observation_age_limit_s(self) -> float:
@@ -168,5 +208,11 @@ class Manifest:
     def required_files(self) -> tuple[str, ...]:
         """Names of the files without which the bundle cannot run."""
         arrays = ("codec.npz",)
-        extra = {"continuous": ("head.onnx",), "residual_vq": arrays, "edge_bins": arrays, "fast": arrays}
+        extra = {
+            "continuous": ("head.onnx",),
+            "sampled": ("expert.onnx",),
+            "residual_vq": arrays,
+            "edge_bins": arrays,
+            "fast": arrays,
+        }
         return ("tokenizer.json", "perception.onnx", "decoder.onnx", *extra.get(self.program.action_codec, ()))

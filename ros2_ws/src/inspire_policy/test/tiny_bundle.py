@@ -15,12 +15,14 @@ from inspire_policy.bundle import write_bundle
 from inspire_policy.codecs.registry import make_codec
 from inspire_policy.directions import REP103, question
 from inspire_policy.images import ImageGeometry
-from inspire_policy.manifest import DecoderSpec, Manifest, PerceptionSpec, ProgramSpec, WordsSpec
+from inspire_policy.manifest import DecoderSpec, ExpertSpec, Manifest, PerceptionSpec, ProgramSpec, WordsSpec
 from inspire_policy.tokens import build_tokenizer, token_id
 
 CAMERAS = ("agentview", "wrist")
 OBJECTS = ("milk", "cereal", "bread", "bin")
+CONTEXT = 48  # rows that the expert reads
 SIDE, TOKENS, WIDTH, HEADS, HEAD_DIM, LAYERS, CACHE, TEXT, CHUNK = 16, 4, 16, 2, 8, 2, 160, 40, 8
+TEMPLATE = "Your task is {instruction}. Find what it takes."
 INSTRUCTION = "pick up the milk and place it in the bin"
 
 
@@ -79,7 +81,7 @@ def _perception(vocabulary: int) -> bytes:
     return g.save(inputs, {"embeddings": [1, TOKENS, WIDTH]})
 
 
-def _decoder(vocabulary: int) -> bytes:
+def _decoder(vocabulary: int, *, states: bool = False) -> bytes:
     g = _Graph(2)
     table = g.weight(vocabulary, WIDTH)
     own = g.op("Gather", table, "token_ids")
@@ -105,6 +107,9 @@ def _decoder(vocabulary: int) -> bytes:
     g.op("Concat", *keys, axis=0, output="new_keys")
     g.op("Concat", *values, axis=0, output="new_values")
     g.op("Identity", x, output="hidden")
+    given = {"states": [1, 1, "T", WIDTH]} if states else {}
+    if states:
+        g.op("Unsqueeze", x, g.shape(0), output="states")
     g.op("MatMul", x, g.op("Transpose", table, perm=[1, 0]), output="logits")
     cache = [LAYERS, 1, HEADS, CACHE, HEAD_DIM]
     new = [LAYERS, 1, HEADS, "T", HEAD_DIM]
@@ -118,7 +123,7 @@ def _decoder(vocabulary: int) -> bytes:
         "past_values": (TensorProto.FLOAT, cache),
     }
     return g.save(
-        inputs, {"logits": [1, "T", vocabulary], "hidden": [1, "T", WIDTH], "new_keys": new, "new_values": new}
+        inputs, {"logits": [1, "T", vocabulary], "hidden": [1, "T", WIDTH], "new_keys": new, "new_values": new, **given}
     )
 
 
@@ -128,6 +133,26 @@ def _head() -> bytes:
     opening = g.op("Sigmoid", g.op("MatMul", "hidden", g.weight(WIDTH, 1)))
     g.op("Concat", motion, opening, axis=2, output="chunk")
     return g.save({"hidden": (TensorProto.FLOAT, [1, CHUNK, WIDTH])}, {"chunk": [1, CHUNK, 7]})
+
+
+def _expert() -> bytes:
+    """Looks at all states that are not masked, at the patches and at the noise."""
+    g = _Graph(5)
+    query = g.weight(1, WIDTH)
+    keys = g.op("Squeeze", "states", g.shape(0))
+    scores = g.op("MatMul", query, g.op("Transpose", keys, perm=[0, 2, 1]))
+    seen = g.op("MatMul", g.op("Softmax", g.op("Add", scores, "state_bias"), axis=-1), keys)
+    felt = g.op("ReduceMean", "patches", g.shape(1), keepdims=1)
+    told = g.op("Add", g.op("MatMul", seen, g.weight(WIDTH, 7)), g.op("MatMul", felt, g.weight(WIDTH, 7)))
+    rows = g.op("Tanh", g.op("Add", told, g.op("Mul", "noise", g.constant(np.float32(0.1)))))
+    g.op("Max", rows, g.constant(np.array([-1.0] * 6 + [0.0], dtype=np.float32)), output="chunk")
+    inputs = {
+        "states": (TensorProto.FLOAT, [1, 1, CONTEXT, WIDTH]),
+        "state_bias": (TensorProto.FLOAT, [1, CONTEXT]),
+        "patches": (TensorProto.FLOAT, [1, TOKENS, WIDTH]),
+        "noise": (TensorProto.FLOAT, [1, CHUNK, 7]),
+    }
+    return g.save(inputs, {"chunk": [1, CHUNK, 7]})
 
 
 def vq_arrays(quantizers: int = 3, codes: int = 16, width: int = 12) -> dict[str, np.ndarray]:
@@ -143,20 +168,28 @@ def vq_arrays(quantizers: int = 3, codes: int = 16, width: int = 12) -> dict[str
 
 
 def make_tiny_bundle(
-    path: Path, *, codec: str = "continuous", questions: bool = True, extra: dict[str, bytes] | None = None
+    path: Path,
+    *,
+    codec: str = "continuous",
+    questions: bool = True,
+    reads_answers: bool = True,
+    extra: dict[str, bytes] | None = None,
 ) -> Path:
-    """Write the bundle "tiny" for the body "tabletop" to `path` and return it."""
+    """Write the bundle "tiny" for the body "tabletop" to `path` and return it; codec "sampled" has an action expert."""
     arrays = vq_arrays() if codec == "residual_vq" else {}
     settings = {"bins": 32} if codec == "bins" else {}
     made = make_codec(codec, CHUNK, settings, arrays)
-    texts = [INSTRUCTION, *OBJECTS, question("milk")]
+    sampled = codec == "sampled"
+    texts = [INSTRUCTION, *OBJECTS, question("milk"), TEMPLATE]
     tokenizer = build_tokenizer(texts, REP103.words, made.queries, made.code_values)
     vocabulary = tokenizer.get_vocab_size()
     files = {
         "tokenizer.json": tokenizer.to_str().encode(),
         "perception.onnx": _perception(vocabulary),
-        "decoder.onnx": _decoder(vocabulary),
+        "decoder.onnx": _decoder(vocabulary, states=sampled),
     }
+    if sampled:
+        files["expert.onnx"] = _expert()
     if made.queries:
         files["head.onnx"] = _head()
     if arrays:
@@ -166,7 +199,9 @@ def make_tiny_bundle(
         place.unlink()
     manifest = Manifest(
         name="tiny",
-        program=ProgramSpec(kind="autoregressive", sequence_style="compact", action_codec=codec),
+        program=ProgramSpec(
+            kind="expert" if sampled else "autoregressive", sequence_style="compact", action_codec=codec
+        ),
         bodies=("tabletop",),
         contract=ActionContract(),
         chunk_length=CHUNK,
@@ -181,6 +216,9 @@ def make_tiny_bundle(
         cameras={camera: ImageGeometry(SIDE, SIDE) for camera in CAMERAS},
         perception=PerceptionSpec(tokens=TOKENS, width=WIDTH, text_length=TEXT),
         decoder=DecoderSpec(layers=LAYERS, kv_heads=HEADS, head_dim=HEAD_DIM, cache_length=CACHE),
+        expert=ExpertSpec(layers=1, context_rows=CONTEXT, template=TEMPLATE, reads_answers=reads_answers)
+        if sampled
+        else None,
         codec=settings,
     )
     write_bundle(path, manifest, {**files, **(extra or {})})

@@ -13,11 +13,13 @@ from inspire_policy.codecs.continuous import ContinuousCodec
 from inspire_policy.codecs.edge_bins import EdgeBinsCodec
 from inspire_policy.codecs.fast import FastCodec
 from inspire_policy.codecs.residual_vq import ResidualVQCodec
+from inspire_policy.codecs.sampled import SampledCodec
 
 Settings = Mapping[str, Any]
 Arrays = Mapping[str, np.ndarray]
 _MAKERS: dict[str, Callable[[int, Settings, Arrays], ActionCodec]] = {
     ContinuousCodec.kind: lambda length, settings, arrays: ContinuousCodec(length),
+    SampledCodec.kind: lambda length, settings, arrays: SampledCodec(length),
     BinsCodec.kind: lambda length, settings, arrays: BinsCodec(length, int(settings.get("bins", 256))),
     EdgeBinsCodec.kind: lambda length, settings, arrays: EdgeBinsCodec(length, arrays, int(settings.get("bins", 256))),
     ResidualVQCodec.kind: lambda length, settings, arrays: ResidualVQCodec(length, arrays),

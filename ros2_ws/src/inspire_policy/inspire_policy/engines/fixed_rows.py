@@ -14,7 +14,7 @@ from inspire_policy.engines.protocol import Engine, EngineError
 from inspire_policy.sequence import MASKED
 
 DECODER = "decoder"
-ROW_AXIS = {"logits": 1, "hidden": 1, "new_keys": 3, "new_values": 3}
+ROW_AXIS = {"logits": 1, "hidden": 1, "new_keys": 3, "new_values": 3, "states": 2}
 
 
 def row_counts(cache_length: int, *, codes: bool) -> tuple[int, ...]:

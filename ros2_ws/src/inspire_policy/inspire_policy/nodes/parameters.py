@@ -46,6 +46,7 @@ class PolicyParameters:
     body: str
     engine: str
     threads: int
+    language_every: int
     ask_questions: bool
     autostart: bool
     inference_timeout: float
@@ -76,8 +77,20 @@ def declare_parameters(node: Node) -> PolicyParameters:
         body=declare(node, "body", "", "World or robot that the bundle must have been made for; empty: any."),
         engine=declare(node, "engine", ENGINES[0], "What runs the graphs.", choices=ENGINES),
         threads=declare(node, "threads", 1, "CPU threads of one inference.", low=1, high=64),
+        language_every=declare(
+            node,
+            "language_every",
+            1,
+            "Inferences per run of the language model; above 1 only with an action expert, which then acts on the "
+            "states kept and on new images. A new instruction always runs it.",
+            low=1,
+            high=100,
+        ),
         ask_questions=declare(
-            node, "ask_questions", True, "Ask about the objects named; false: act without answers (experiments)."
+            node,
+            "ask_questions",
+            True,
+            "Ask about the objects named; false: act without answers (latent, with an action expert).",
         ),
         autostart=declare(
             node, "autostart", False, "Configure and activate at start: true in simulation, false on robots."

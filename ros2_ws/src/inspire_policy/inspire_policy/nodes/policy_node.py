@@ -104,7 +104,7 @@ class PolicyNode(ConfigurableNode):
 
     def _load(self, bundle: str) -> Brain:
         p = self._parameters
-        return Brain.load(bundle, body=p.body, engine=p.engine, threads=p.threads)
+        return Brain.load(bundle, body=p.body, engine=p.engine, threads=p.threads, language_every=p.language_every)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Listen to instructions."""
@@ -232,7 +232,7 @@ class PolicyNode(ConfigurableNode):
                 self._commander.repeat()
             return
         if decision.ticket is not None:
-            job = Job(observation, *self._told, self._forced, self._draft)
+            job = Job(observation, *self._told, self._forced, self._draft, decision.ticket.generation)
             self._asked = Request(decision.ticket, self._brain, job, arrived)
             self._thinker.submit(self._asked)
         if decision.step is not None:

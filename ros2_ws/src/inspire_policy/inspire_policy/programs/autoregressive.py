@@ -34,7 +34,12 @@ class AutoregressiveProgram:
         self._codec = bundle.codec
         self._tokenizer = bundle.tokenizer
         self._engine = engine
-        self._decoder = CachedDecoder(engine, manifest.decoder, manifest.perception.width)
+        self._decoder = CachedDecoder(
+            engine,
+            manifest.decoder,
+            manifest.perception.width,
+            layers=manifest.expert.layers if manifest.expert is not None else 0,
+        )
         self._words = manifest.words.vocabulary
         self._word_ids = np.array([manifest.words.token_ids[word] for word in self._words.words], dtype=np.int64)
         self._code_ids = bundle.style.code_ids(bundle.codec.code_values)
@@ -45,7 +50,7 @@ class AutoregressiveProgram:
         if self._manifest.perception.text_length:
             padded_instruction_ids(self._tokenizer, instruction, self._manifest.perception.text_length)
         rows = (
-            len(self._style.prefix_ids(instruction))
+            len(self._prefix_ids(instruction))
             + len(self._style.action_ids(instruction, self._codec.queries))
             + self._codec.codes
         )
@@ -67,6 +72,7 @@ class AutoregressiveProgram:
         *,
         forced: Mapping[str, str] | None = None,
         draft: Mapping[str, str] | None = None,
+        run: int = 0,
     ) -> Tick:
         """Look, answer and act once.
 
@@ -77,6 +83,7 @@ class AutoregressiveProgram:
             instruction: as spoken. objects: to be asked about, in order; empty asks nothing.
             forced: object -> word to feed instead of the model's answer.
             draft: object -> word that is expected, as of the last tick; only the time it takes depends on it.
+            run: changes when observations do not go on from those before; nothing is kept across such a change.
 
         Raises:
             ValueError: wrong images or numbers, or a sequence that does not fit.
@@ -88,7 +95,7 @@ class AutoregressiveProgram:
         self._decoder.begin()
         asked = objects if self._manifest.questions else ()
         prefix, action = (
-            self._style.prefix_ids(instruction, felt),
+            self._prefix_ids(instruction, felt),
             self._style.action_ids(instruction, self._codec.queries),
         )
         answers, logits, hidden = self._ask(embeddings, prefix, asked, action, draft or {}, forced or {})
@@ -102,6 +109,18 @@ class AutoregressiveProgram:
             decoder_passes=self._decoder.passes,
             timings={"perception": seen - start, "decoder": end - seen, "total": end - start},
         )
+
+    def set_pace(self, language_every: int) -> None:
+        """Only every tick: nothing is kept between two. Raises ValueError."""
+        if language_every != 1:
+            raise ValueError(
+                "language_every: expected 1 with a bundle without an action expert, as its language model itself makes "
+                f"the chunk; found {language_every}"
+            )
+
+    def _prefix_ids(self, instruction: str, state: np.ndarray | None = None) -> np.ndarray:
+        """Ids of the prefix, int64; see SequenceStyle."""
+        return self._style.prefix_ids(instruction, state)
 
     def _ask(
         self,

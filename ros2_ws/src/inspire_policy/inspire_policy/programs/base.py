@@ -38,7 +38,8 @@ class Tick:
     Attributes:
         answers: in order of mention. leads: the chunk. rows: (chunk_length, 7) the same, normalised.
         vision_passes, decoder_passes: runs of the perception and the decoder graph.
-        timings: stage -> s on the monotonic clock: "perception", "decoder", "total".
+            0 decoder passes: the chunk comes from the language model's states of an earlier tick.
+        timings: stage -> s on the monotonic clock: "perception", "decoder", "total", and "expert" with one.
     """
 
     answers: tuple[Answer, ...]
@@ -66,8 +67,15 @@ class Program(Protocol):
         *,
         forced: Mapping[str, str] | None = None,
         draft: Mapping[str, str] | None = None,
+        run: int = 0,
     ) -> Tick:
         """One inference; see AutoregressiveProgram.tick."""
+
+    def set_pace(self, language_every: int) -> None:
+        """Run the language model only in every so many ticks, where a program can act on what it kept of the last one.
+
+        Raises ValueError where it cannot.
+        """
 
 
 def make_program(bundle: Bundle, engine: Engine) -> Program:
@@ -77,7 +85,13 @@ def make_program(bundle: Bundle, engine: Engine) -> Program:
         from inspire_policy.programs.autoregressive import AutoregressiveProgram
 
         return AutoregressiveProgram(bundle, engine)
-    raise BundleError(f"program: expected kind autoregressive, found {kind!r}; update inspire_policy or export again")
+    if kind == "expert":
+        from inspire_policy.programs.expert import ExpertProgram
+
+        return ExpertProgram(bundle, engine)
+    raise BundleError(
+        f"program: expected kind autoregressive or expert, found {kind!r}; update inspire_policy or export again"
+    )
 
 
 def graph_files(bundle: Bundle) -> dict[str, Path]:

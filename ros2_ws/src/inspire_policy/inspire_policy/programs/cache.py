@@ -1,4 +1,7 @@
-"""A static key/value cache around the decoder graph: what was fed once is never computed again within a tick."""
+"""A static key/value cache around the decoder graph: what was fed once is never computed again within a tick.
+
+A graph that also gives the states of its layers, for an action expert, has them kept beside, row by row.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,21 @@ from inspire_policy.sequence import attention_bias
 
 
 class CachedDecoder:
-    """Feeds rows to the decoder graph; `begin` forgets them. Buffers are made once."""
+    """Feeds rows to the decoder graph; `begin` forgets them. Buffers are made once.
 
-    def __init__(self, engine: Engine, spec: DecoderSpec, width: int) -> None:
+    Attributes:
+        filled: rows of the sequence so far. passes: runs of the graph for it. states: (layers, cache_length, width) of
+            the rows fed, with `layers` layers whose states the graph gives.
+    """
+
+    def __init__(self, engine: Engine, spec: DecoderSpec, width: int, *, layers: int = 0) -> None:
         shape = (spec.layers, 1, spec.kv_heads, spec.cache_length, spec.head_dim)
         self._engine = engine
         self._keys = np.zeros(shape, dtype=np.float32)
         self._values = np.zeros(shape, dtype=np.float32)
         self._length = spec.cache_length
         self._width = width
+        self.states = np.zeros((layers, spec.cache_length, width), dtype=np.float32)
         self.filled = 0
         self.passes = 0
 
@@ -72,6 +81,8 @@ class CachedDecoder:
         end = self.filled + rows
         self._keys[:, :, :, self.filled : end] = outputs["new_keys"]
         self._values[:, :, :, self.filled : end] = outputs["new_values"]
+        if len(self.states):
+            self.states[:, self.filled : end] = outputs["states"][:, 0]
         self.filled = end
         self.passes += 1
         return outputs["logits"][0], outputs["hidden"][0]

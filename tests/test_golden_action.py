@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from inspire_arm.envelope import SIM
-from inspire_arm.gate import Gate
+from inspire_arm.lockstep import LockstepGate
 from inspire_arm.motion import Action, Pose
 from inspire_policy.action import ActionContract, lead_from_osc
 from inspire_policy.rotations import quaternion_from_rotvec, quaternion_multiply, rotate, rotvec_from_quaternion
@@ -69,7 +69,7 @@ class ThroughTheGate:
     """Actions in, what the simulated arm is given out."""
 
     def __init__(self):
-        self.gate = Gate(contract=CONTRACT, envelope=SIM, lockstep=True, motion_enabled=True)
+        self.gate = LockstepGate(contract=CONTRACT, envelope=SIM, motion_enabled=True)
         assert self.gate.acquire("golden")[0]
         self.stamp, self.last = PERIOD, None
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from inspire_arm.envelope import SIM
-from inspire_arm.gate import Gate
+from inspire_arm.gates import make_gate
 from inspire_arm.motion import Action, Pose
 from inspire_policy.action import ActionContract, Lead
 
@@ -14,7 +14,7 @@ T0 = 10_000 * MS
 
 
 def make(lockstep=False, envelope=SIM, enabled=True, lease="policy", **more):
-    gate = Gate(contract=CONTRACT, envelope=envelope, lockstep=lockstep, motion_enabled=enabled, **more)
+    gate = make_gate(contract=CONTRACT, envelope=envelope, lockstep=lockstep, motion_enabled=enabled, **more)
     if lease:
         assert gate.acquire(lease)[0]
     return gate

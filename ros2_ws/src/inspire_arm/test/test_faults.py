@@ -8,7 +8,7 @@ from inspire_arm.adapters import CONTROLLERS
 from inspire_arm.faults.__main__ import main, measure
 from inspire_arm.faults.kinds import KINDS
 from inspire_arm.faults.trial import run_trial
-from inspire_arm.gate import Gate
+from inspire_arm.realtime import RealtimeGate
 from inspire_arm.reasons import REGISTRY
 
 BY_NAME = {fault.name: fault for fault in KINDS}
@@ -42,7 +42,7 @@ def test_a_wrong_expectation_and_a_deaf_gate_are_violations(monkeypatch, capsys)
     wrong = replace(BY_NAME["nan_pose"], reasons=("no_pose",), latched="", hold_within=0.0)
     assert len(run_trial(wrong, 0).violations) == 4
     assert main(["--trials", "1", "--kinds", "commander_dies"]) == 0
-    monkeypatch.setattr(Gate, "tick", lambda self, *, now, steady: None)
+    monkeypatch.setattr(RealtimeGate, "tick", lambda self, *, now, steady: None)
     assert main(["--trials", "1", "--kinds", "commander_dies"]) == 1
     shown = capsys.readouterr()
     assert "| commander_dies | 1 |" in shown.out and "still moving" in shown.err

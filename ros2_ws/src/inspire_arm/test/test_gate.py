@@ -8,7 +8,7 @@ import pytest
 from gate_inputs import DOWN, MS, T0, action, counted, do, leap, make, pose, see, tick
 
 from inspire_arm.envelope import ROBOT
-from inspire_arm.gate import State
+from inspire_arm.states import State
 from inspire_policy.rotations import quaternion_from_rotvec, quaternion_multiply
 
 

@@ -6,8 +6,8 @@ from gate_inputs import MS, T0, action, counted, do, make, pose, see, tick
 
 from inspire_arm.clock import ClockWatch
 from inspire_arm.envelope import ROBOT
-from inspire_arm.gate import State
 from inspire_arm.gripper import GripperRule
+from inspire_arm.states import State
 from inspire_arm.watchdog import Deadman
 
 
@@ -47,7 +47,7 @@ def test_with_motion_disabled_commands_are_computed_and_withheld(lockstep):
     assert do(gate, action(0)) is None
     sent, withheld = do(shadow, action(0)), gate.take_withheld()
     assert np.array_equal(sent.position, withheld.position) and gate.take_withheld() is None
-    assert counted(gate) == {"motion_disabled": 1} and gate.snapshot.state is State.MOVING
+    assert counted(gate) == {"motion_disabled": 1} and gate.snapshot.state is State.IDLE
     assert gate.last_word(now=T0) is None
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from inspire_arm.adapters import IMPEDANCE_POSE, LeadLimits, make_adapter
 from inspire_arm.envelope import ROBOT, Envelope
 from inspire_arm.gate import Gate
+from inspire_arm.gates import make_gate
 from inspire_arm.gripper import GripperRule
 from inspire_arm.motion import Action, Command, Pose
 from inspire_arm.watchdog import Deadman, SilenceWatchdog
@@ -47,7 +48,7 @@ class Setup:
 
     def gate(self) -> Gate:
         """A gate of this setup."""
-        return Gate(
+        return make_gate(
             contract=self.contract,
             envelope=self.envelope,
             lockstep=self.lockstep,

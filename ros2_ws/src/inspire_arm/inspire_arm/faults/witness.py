@@ -73,6 +73,8 @@ class Witness:
         if event.what == "enable" and bool(event.data) != self._enabled:
             self._enabled = bool(event.data)
             self._motion = self._target = self._hold = None
+        if not self._enabled and snapshot.state not in (State.IDLE, State.FAULT):
+            self._break(f"state {snapshot.state.name} with motion disabled")
         self._state, self._holder = snapshot.state, snapshot.holder
 
     def _break(self, sentence: str) -> None:
@@ -252,8 +254,7 @@ class Witness:
                 ("the deadman", self._deadman_heard, self.setup.deadman or math.inf),
             ):
                 silence = (event.at - heard) * 1e-9
-                # A dry run returns no motion, so that the witness cannot know when it was.
-                if silence > limit + TINY and (self._enabled or name != "an action"):
+                if silence > limit + TINY:
                     self._break(f"still moving {silence:.3f} s after {name} was heard")
         elif snapshot.state in (State.HOLDING, State.FAULT) and self._target is not None:
             silence = (event.at - self._said_at) * 1e-9

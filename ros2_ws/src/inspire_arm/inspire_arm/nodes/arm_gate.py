@@ -20,13 +20,14 @@ from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 from inspire_arm.adapters import make_adapter
-from inspire_arm.gate import Gate, Snapshot
+from inspire_arm.gates import make_gate
 from inspire_arm.motion import Action, Command, Pose
 from inspire_arm.nodes.grippers import Gripper, JointStateGripper, make_gripper
 from inspire_arm.nodes.health import ACTION, DEADMAN, POSE, GateHealth
 from inspire_arm.nodes.outputs import Output, make_output
 from inspire_arm.nodes.parameters import declare_parameters
 from inspire_arm.reasons import OPERATOR_STOP, Reason
+from inspire_arm.states import Snapshot
 from inspire_policy.ros import messages, qos
 from inspire_policy.ros.diagnostics import Diagnostics
 from inspire_policy.ros.process import run_node
@@ -45,7 +46,7 @@ class ArmGate(Node):
         self._lockstep = parameters.lockstep
         self._frame = parameters.contract.frame
         controller = parameters.controller
-        self._gate = Gate(
+        self._gate = make_gate(
             contract=parameters.contract,
             envelope=parameters.envelope,
             adapter=make_adapter(

@@ -33,7 +33,7 @@ class GateHealth:
         if snapshot.latched:
             message += ": " + "; ".join(f"{reason.name} ({reason.detail})" for reason in snapshot.latched)
         elif not snapshot.motion_enabled:
-            message += ", motion disabled"
+            message += ", motion disabled: commands are shown under arm/dry_run and not sent"
         ages = {
             f"{what}_age_ms": "none" if at is None else 1e3 * (steady - at) for what, at in sorted(self._heard.items())
         }

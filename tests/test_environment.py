@@ -80,7 +80,7 @@ def test_the_lists_resolve_for_python_312_with_the_pins_for_apt(tmp_path):
         "--use-feature=fast-deps",
     ]
     arguments += ["--python-version", "3.12", "--target", str(tmp_path), "-c", str(CONSTRAINTS / "py312-apt.txt")]
-    for name in ("demo", "training", "libero", "development"):
+    for name in ("demo", "training", "libero", "development", "foxglove"):
         arguments += ["-r", str(ROOT / "requirements" / f"{name}.txt")]
     done = pip(*arguments, timeout=550)
     offline = ("Temporary failure in name resolution", "Failed to establish a new connection")

@@ -18,8 +18,10 @@ from security_policy import allowed, refused, unused
 
 from inspire_bringup.camera_stack import CAMERA_ARGUMENTS, camera_stack
 from inspire_bringup.environment import launch_environment
+from inspire_bringup.foxglove_node import shown
 from inspire_bringup.paths import share_folder
 from inspire_bringup.processes import Processes, node_command
+from inspire_bringup.recorded_topics import subscriptions
 from inspire_bringup.robot_stack import ROBOT_ARGUMENTS, robot_stack
 from inspire_bringup.runner import running
 from inspire_bringup.stacks import recorder, sim_stack
@@ -28,8 +30,12 @@ ROOT = Path(__file__).parents[1]
 POLICY = share_folder() / "security" / "policy.xml"
 ALLOWED = allowed(POLICY)
 OPERATOR, LAUNCH = "/inspire/operator", "/"
+SHOWN = ALLOWED["/inspire/foxglove"].names["subscribe"] - {"/clock"}
 # What the policy allows and no test here can show.
-UNSEEN = {"/inspire/arm_gate": {"call": {"arm/gripper_cmd"}}}  # an action of control_msgs, which the wheels lack
+UNSEEN = {
+    "/inspire/arm_gate": {"call": {"arm/gripper_cmd"}},  # an action of control_msgs, which the wheels lack
+    "/inspire/foxglove": {"subscribe": SHOWN},  # only what somebody looks at is heard
+}
 # Each kind of node once more, in the settings that show what the simulated stack does not.
 GATE = {"controller": "twist", "gripper_output": "position"}
 STATE = {"pose_topic": "driver/pose", "gripper_topic": "driver/joints", "gripper_joint": "finger", "use_sim_time": True}
@@ -41,6 +47,7 @@ VARIANTS = (
     ("inspire_policy.nodes.agreement_node:AgreementNode", {"use_sim_time": True}),
     ("inspire_bringup.teleop_node:TeleopNode", {"input": "joystick", "deadman": True, "use_sim_time": True}),
     ("inspire_bringup.recorder_node:RecorderNode", {"folder": "{folder}", "use_sim_time": True}),
+    ("inspire_bringup.foxglove_node:FoxgloveNode", {"port": 0, "use_sim_time": True}),
     ("inspire_camera.nodes.camera_node:CameraNode", {"source": "synthetic"}),
     ("inspire_sim.nodes.expert_node:ExpertNode", {"use_sim_time": True}),
 )
@@ -109,6 +116,9 @@ def used(tmp_path_factory):
         folder = tmp_path_factory.mktemp("security")
         found = running_stack(folder)
         for where, parameters in VARIANTS:
+            if "foxglove" in where and importlib.util.find_spec("foxglove") is None:
+                found["/inspire/foxglove"] = ALLOWED["/inspire/foxglove"]  # foxglove-sdk is an extra
+                continue
             enclave, seen = variant(where, parameters, folder)
             found[enclave] = found.get(enclave, Rights()) | seen
     return found
@@ -125,6 +135,20 @@ def test_the_policy_allows_nothing_that_no_node_uses(used):
     assert set(ALLOWED) - set(used) == {OPERATOR, LAUNCH}
     too_much = {enclave: left for enclave, seen in used.items() if (left := unused(ALLOWED[enclave], seen))}
     assert too_much == UNSEEN
+
+
+def test_the_recorder_hears_all_that_is_said_in_a_stack_but_pictures_made_of_it():
+    said = set().union(*(r.names["publish"] for e, r in ALLOWED.items() if e not in (OPERATOR, LAUNCH)))
+    in_stack = {name for name in said if not name.startswith("/") and not name.endswith("/transition_event")}
+    left_out = in_stack - ALLOWED["/inspire/recorder"].names["subscribe"]
+    assert left_out == {"inspire/overlay"} | {name for name in in_stack if "aligned_depth" in name}
+    recorded = {re.sub("camera/left/", "camera/*/", s.topic) for s in subscriptions(["left"])}
+    assert recorded | {"/clock"} == ALLOWED["/inspire/recorder"].names["subscribe"]
+
+
+def test_foxglove_hears_what_is_recorded_and_the_overlay_and_diagnostics():
+    assert {re.sub("camera/left/", "camera/*/", s.topic) for s in shown(("left",))} == SHOWN
+    assert ALLOWED["/inspire/recorder"].names["subscribe"] | {"inspire/overlay", "/diagnostics"} == SHOWN | {"/clock"}
 
 
 def test_operators_ask_only_for_what_is_offered(used):

@@ -28,6 +28,7 @@ setup(
         *("setuptools", "numpy", "opencv-python-headless", "mcap", "mcap-ros2-support", "imageio-ffmpeg"),
         *("inspire_policy", "inspire_arm", "inspire_camera", "inspire_sim"),
     ],
+    extras_require={"foxglove": ["foxglove-sdk"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{package}"]),
         (f"share/{package}", ["package.xml"]),
@@ -40,6 +41,7 @@ setup(
     ],
     entry_points={
         "console_scripts": [
+            "foxglove_node = inspire_bringup.foxglove_node:main",
             "recorder_node = inspire_bringup.recorder_node:main",
             "teleop_node = inspire_bringup.teleop_node:main",
         ],

@@ -1,7 +1,7 @@
 """What is recorded of a stack: observations, what the commander says and does, commands, and every event.
 
-Depths are deep, because a recorder may be late and must not lose what happened. Latched topics are heard as late
-joiners hear them.
+That is all that the nodes say but pictures made of the rest (the overlay) and depth. Queues are deep, because a
+recorder may be late and must not lose what happened. Latched topics are heard as late joiners hear them.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from geometry_msgs.msg import PoseStamped
+from geometry_msgs.msg import PoseStamped, TransformStamped, TwistStamped
 from inspire_msgs.msg import (
     ActionChunk,
+    Agreement,
     CommanderStatus,
     DirectionAnswers,
     EndEffectorAction,
@@ -22,10 +23,11 @@ from inspire_msgs.msg import (
 )
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, JointState
-from std_msgs.msg import String
+from std_msgs.msg import Bool, Float64, String
 
 _IMAGE = QoSProfile(depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
 _STREAM = QoSProfile(depth=200)
+_HEARTBEAT = QoSProfile(depth=200, reliability=ReliabilityPolicy.BEST_EFFORT)
 _LATCHED = QoSProfile(depth=50, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
@@ -54,6 +56,15 @@ def names(cameras: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in cameras.split(",") if name.strip())
 
 
+def commands(prefix: str) -> tuple[Subscription, ...]:
+    """What an arm's controller is told, or would be in a dry run."""
+    return (
+        Subscription(f"{prefix}target_pose", PoseStamped, _STREAM, of_commander=True),
+        Subscription(f"{prefix}delta_twist_cmds", TwistStamped, _STREAM, of_commander=True),
+        Subscription(f"{prefix}gripper_target", JointState, _STREAM, of_commander=True),
+    )
+
+
 def subscriptions(cameras: Sequence[str]) -> tuple[Subscription, ...]:
     """Everything that is recorded of a stack with these cameras."""
     views = [
@@ -65,13 +76,17 @@ def subscriptions(cameras: Sequence[str]) -> tuple[Subscription, ...]:
         Subscription("instruction", String, _STREAM),
         Subscription("inspire/answers", DirectionAnswers, _LATCHED, of_commander=True),
         Subscription("inspire/override", DirectionAnswers, _STREAM),
+        Subscription("inspire/agreement", Agreement, _STREAM, of_commander=True),
+        Subscription("inspire/object_positions", TransformStamped, _STREAM),
         Subscription("inspire/action", EndEffectorAction, _STREAM, of_commander=True),
         Subscription("inspire/action_chunk", ActionChunk, _STREAM, of_commander=True),
         Subscription("inspire/status", CommanderStatus, _LATCHED),
         Subscription("arm/state_pose", PoseStamped, _STREAM),
         Subscription("arm/gripper_state", JointState, _STREAM),
-        Subscription("arm/target_pose", PoseStamped, _STREAM, of_commander=True),
-        Subscription("arm/gripper_target", JointState, _STREAM, of_commander=True),
+        *commands("arm/"),
+        Subscription("arm/gripper_position", Float64, _STREAM, of_commander=True),
+        *commands("arm/dry_run/"),
+        Subscription("arm/deadman", Bool, _HEARTBEAT),
         Subscription("arm/status", GateStatus, _LATCHED),
         *views,
         Subscription("sim/answers", DirectionAnswers, _LATCHED),

@@ -16,6 +16,7 @@ from inspire_bringup.errors import BadInput
 from inspire_bringup.paths import parameter_file
 from inspire_bringup.stacks import (
     AGREEMENT,
+    FOXGLOVE_PORT,
     NodeSpec,
     Stack,
     StackArgument,
@@ -23,6 +24,7 @@ from inspire_bringup.stacks import (
     absolute_namespace,
     agreement_monitor,
     bundle_folder,
+    live_view,
 )
 
 ARMS = ("franka", "ur_servo")
@@ -77,6 +79,7 @@ ROBOT_ARGUMENTS: tuple[StackArgument, ...] = (
         "controller, to try the stack without an arm.",
     ),
     AGREEMENT,
+    FOXGLOVE_PORT,
     NAMESPACE,
     DISCOVERY_RANGE,
 )
@@ -95,6 +98,7 @@ def robot_stack(
     autostart: bool = False,
     fake_arm: bool = False,
     agreement: str = "off",
+    foxglove_port: int = 0,
     namespace: str = "",
     discovery_range: str = "LOCALHOST",
 ) -> Stack:
@@ -127,6 +131,8 @@ def robot_stack(
             node(package="inspire_policy", executable="policy_node", name="policy", lifecycle=True, parameters=brain)
         )
     nodes += agreement_monitor(agreement, namespace=namespace)
+    seen = ",".join(str(spec.parameters["camera_name"]) for spec in nodes if spec.executable == "camera_node")
+    nodes += live_view(foxglove_port, namespace=namespace, cameras=seen or "agentview,wrist")
     return Stack(
         name="robot",
         namespace=namespace,

@@ -119,6 +119,15 @@ AGREEMENT = StackArgument(
     "also calls arm/stop.",
 )
 
+FOXGLOVE_PORT = StackArgument(
+    name="foxglove_port",
+    default=0,
+    low=0,
+    high=65535,
+    description="Port on this machine on which the stack is shown to Foxglove, such as 8765 (needs the Python package "
+    "foxglove-sdk); 0: it is not.",
+)
+
 SIM_ARGUMENTS: tuple[StackArgument, ...] = (
     StackArgument(name="world", default="tabletop", choices=WORLDS, description="The simulated world."),
     StackArgument(
@@ -171,6 +180,7 @@ SIM_ARGUMENTS: tuple[StackArgument, ...] = (
         description="Seconds by which the policy's chunks come later than computed, for experiments.",
     ),
     AGREEMENT,
+    FOXGLOVE_PORT,
 )
 
 
@@ -186,6 +196,7 @@ def sim_stack(
     lockstep_timeout: float = 30.0,
     added_latency: float = 0.0,
     agreement: str = "off",
+    foxglove_port: int = 0,
 ) -> Stack:
     """The simulated arm: world, gate and commander.
 
@@ -224,6 +235,7 @@ def sim_stack(
             node(package="inspire_policy", executable="policy_node", name="policy", lifecycle=True, parameters=brain)
         )
     nodes += agreement_monitor(agreement, namespace=namespace)
+    nodes += live_view(foxglove_port, namespace=namespace)
     return Stack(name="sim", namespace=namespace, commander=commander, nodes=tuple(nodes))
 
 
@@ -240,6 +252,27 @@ def agreement_monitor(agreement: str, *, namespace: str) -> list[NodeSpec]:
             parameters={"on_disagreement": agreement},
             remappings=clock_remapping(namespace),
             required=False,
+        )
+    ]
+
+
+def live_view(port: int, *, namespace: str, cameras: str = "agentview,wrist") -> list[NodeSpec]:
+    """The server of an argument FOXGLOVE_PORT, if any; `namespace` is absolute or empty. The stack goes on without it.
+
+    Args: cameras: names between commas.
+    """
+    if not FOXGLOVE_PORT.parse(port):
+        return []
+    return [
+        NodeSpec(
+            package="inspire_bringup",
+            executable="foxglove_node",
+            name="foxglove",
+            namespace=namespace,
+            parameters={"port": port, "cameras": cameras},
+            remappings=clock_remapping(namespace),
+            required=False,
+            stop_order=2,
         )
     ]
 

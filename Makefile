@@ -16,7 +16,7 @@ option = $(if $(filter command environment,$(origin $(1))),--$(2) "$$$(1)")
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two pip processes in one environment disturb each other
-.PHONY: help setup setup-training setup-libero setup-development demo doctor bench faults soak frames bench-rendering train test lint format clean clean-venv
+.PHONY: help setup setup-training setup-libero setup-development demo doctor bench faults soak frames bench-exchange bench-rendering train test coverage lint format clean clean-venv
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ doctor: ## what this machine has, what it lacks and how to mend it: BUNDLE
 bench: setup ## time of a tick and of ROS, memory, against the limits: BUNDLE TICKS OUT
 	@scripts/in_ros.sh $(PYTHON_IN_VENV) -m inspire_bringup.benchmark $(call option,BUNDLE,bundle) $(call option,TICKS,ticks) $(call option,OUT,out)
 
+bench-exchange: setup ## another bundle takes the running one's place: missed control periods, in realtime
+	@scripts/in_ros.sh $(PYTHON_IN_VENV) -m inspire_bringup.exchange_benchmark $(call option,BUNDLE,bundle)
+
 bench-rendering: setup $(if $(filter libero%,$(WORLD)),setup-libero) ## time of an image, as robosuite draws it and as the worlds here do: WORLD
 	@$(PYTHON_IN_VENV) -m inspire_sim.render_benchmark $(if $(filter command environment,$(origin WORLD)),"$$WORLD")
 
@@ -55,6 +58,9 @@ train: setup-training ## demonstrations, codec, training, DAgger and export of t
 
 test: setup setup-training setup-libero setup-development ## every test: PYTEST_ARGS="-k gate"
 	@scripts/in_ros.sh $(PYTHON_IN_VENV) -m pytest -rs $(PYTEST_ARGS)
+
+coverage: setup setup-training setup-development ## lines of policy, arm and camera that tests run, nodes' processes included; fails below 95 %
+	@scripts/in_ros.sh scripts/coverage.sh
 
 lint: setup setup-development ## ruff and mypy
 	@$(PYTHON_IN_VENV) -m ruff check $(LINTED)
@@ -98,6 +104,6 @@ $(STAMPS)/libero: requirements/libero.txt requirements/libero-nodeps.txt $(CONST
 	@scripts/install_requirements.sh libero
 	@touch $@
 
-$(STAMPS)/development: requirements/development.txt requirements/tensorrt.txt $(CONSTRAINTS) scripts/install_requirements.sh | $(STAMPS)/packages
-	@scripts/install_requirements.sh development tensorrt
+$(STAMPS)/development: requirements/development.txt requirements/tensorrt.txt requirements/foxglove.txt $(CONSTRAINTS) scripts/install_requirements.sh | $(STAMPS)/packages
+	@scripts/install_requirements.sh development tensorrt foxglove
 	@touch $@

@@ -41,6 +41,11 @@ class Cameras(threading.Thread):
         self._publish, self._now, self._pictures = publish, now, pictures
         self._over = threading.Event()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The cameras."""
+        return tuple(self._pictures)
+
     def run(self) -> None:
         """See the class."""
         waiting: list[tuple[float, int, str, Image]] = []

@@ -49,9 +49,9 @@ class PolicyNode(ConfigurableNode):
 
     def __init__(self) -> None:
         super().__init__("policy")
-        self._parameters = declare_parameters(self)
-        self.autostart = self._parameters.autostart
-        self._lockstep = self._parameters.execution.lockstep
+        self._settings = declare_parameters(self)
+        self.autostart = self._settings.autostart
+        self._lockstep = self._settings.execution.lockstep
         self._brain: Brain | None = None
         self._execution: ChunkExecutor
         self._observer: Observer
@@ -82,28 +82,28 @@ class PolicyNode(ConfigurableNode):
 
     def _configure(self) -> None:
         """Load the bundle, warm up, listen to cameras and state."""
-        brain = self._load(self._parameters.bundle)
-        self._execution = brain.executor(**asdict(self._parameters.execution))
+        brain = self._load(self._settings.bundle)
+        self._execution = brain.executor(**asdict(self._settings.execution))
         # In lockstep the executor counts the added latency in periods; nothing has to be waited for.
-        added = 0.0 if self._lockstep else self._parameters.execution.added_latency
+        added = 0.0 if self._lockstep else self._settings.execution.added_latency
         self._thinker = Thinker(self, self._on_result, added=added)
         self._observer = Observer(
             self,
             brain.bundle.manifest.cameras,
-            self._parameters.observing,
+            self._settings.observing,
             on_observation=self._on_observation,
             on_unusable=self._unusable,
         )
         self._brain = brain
         checked = (
-            "" if self._parameters.body else "; parameter body is empty, so the match with the body is not checked"
+            "" if self._settings.body else "; parameter body is empty, so the match with the body is not checked"
         )
         self.get_logger().info(
             f"bundle {brain.bundle.manifest.name}: {brain.parity_samples} parity samples agree{checked}"
         )
 
     def _load(self, bundle: str) -> Brain:
-        p = self._parameters
+        p = self._settings
         return Brain.load(bundle, body=p.body, engine=p.engine, threads=p.threads, language_every=p.language_every)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -141,7 +141,7 @@ class PolicyNode(ConfigurableNode):
     def _start(self, text: str) -> None:
         if self._brain is None:
             raise ValueError("instruction: expected a configured policy, found none; configure and activate it")
-        self._told = self._brain.objects_of(text, ask=self._parameters.ask_questions)
+        self._told = self._brain.objects_of(text, ask=self._settings.ask_questions)
         self._forced, self._draft = {}, {}
 
     def _stop(self) -> None:
@@ -150,7 +150,7 @@ class PolicyNode(ConfigurableNode):
     def _begin(self) -> None:
         self._since = time.monotonic()
         latest = self._observer.latest
-        if latest is not None and (self._lockstep or self._since - latest[1] < self._parameters.observing.patience):
+        if latest is not None and (self._lockstep or self._since - latest[1] < self._settings.observing.patience):
             self._see(*latest)
 
     def _on_override(self, message: DirectionAnswers) -> None:
@@ -175,10 +175,10 @@ class PolicyNode(ConfigurableNode):
         """
         told, forced = self._told, self._forced
         if self._commander.instruction:
-            told = brain.objects_of(self._commander.instruction, ask=self._parameters.ask_questions)
+            told = brain.objects_of(self._commander.instruction, ask=self._settings.ask_questions)
             forced = brain.overrides(forced.items(), told[1])
         manifest = brain.bundle.manifest
-        self._execution.exchange(manifest.chunk_length, self._parameters.execution.horizon or manifest.horizon)
+        self._execution.exchange(manifest.chunk_length, self._settings.execution.horizon or manifest.horizon)
         self._observer.exchange(manifest.cameras)
         self._told, self._forced, self._brain = told, forced, brain
 
@@ -201,7 +201,7 @@ class PolicyNode(ConfigurableNode):
         if not self._lockstep:
             self._server.look(self.get_clock().now().nanoseconds)
             self._watch_engine()
-        patience = self._parameters.observing.patience
+        patience = self._settings.observing.patience
         if self._commander.acting and time.monotonic() - self._since > patience:
             missing = ", ".join(self._observer.missing) or "cameras and arm"
             self._commander.fail(
@@ -211,7 +211,7 @@ class PolicyNode(ConfigurableNode):
 
     def _watch_engine(self) -> None:
         """An engine that hangs leaves the commander publishing holds for ever: they keep the gate from noticing."""
-        asked, timeout = self._asked, self._parameters.inference_timeout
+        asked, timeout = self._asked, self._settings.inference_timeout
         if asked is None or not self._commander.acting or not self._execution.is_current(asked.ticket):
             return
         if time.monotonic() - asked.arrived > timeout:

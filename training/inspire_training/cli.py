@@ -10,19 +10,22 @@ from typing import Any
 
 COMMANDS = (
     *("demos", "episodes", "codec", "train", "dagger", "import", "write-published", "export", "build-engine"),
-    *("evaluate", "compare", "results", "card", "probe", "bench", "recipe"),
+    *("grounding-data", "grounding-eval", "evaluate", "compare", "results", "card", "probe", "bench", "recipe"),
 )
+STAGES = ("grounding", "action")
 USAGE = """usage: inspire COMMAND [options]
 
   demos            record demonstrations of the scripted expert
   episodes         turn recordings of the robot or of teleoperation into demonstrations
   codec            fit an action codec, residual VQ or FAST
-  train            train a policy
+  train            train a policy; --stage grounding: stage 1, boxes, points and traces in words
   dagger           record episodes that a policy drives and the expert labels
   import           a published checkpoint becomes one of ours
   write-published  a checkpoint of ours in the published layout
   export           write the bundle of a checkpoint
   build-engine     build TensorRT engines beside a bundle
+  grounding-data   record grounded images from a world's ground truth
+  grounding-eval   boxes, points, traces and directions of a model, beside trivial baselines
   evaluate         evaluate a bundle in a world, in one split or in all
   compare          two evaluations over the same seeds, episode by episode
   results          tables and plots of evaluations, as a page
@@ -94,11 +97,18 @@ def _run(command: str, arguments: list[str]) -> int:
     import tyro
 
     from inspire_training import settings
+    from inspire_training.grounding import settings as grounding
 
+    stage = _stage(arguments) if command == "train" else ""
+    if stage:
+        command = f"train --stage {stage}"
     kinds = {
         "demos": settings.DemosSettings,
         "codec": settings.CodecSettings,
         "train": settings.TrainSettings,
+        "train --stage grounding": grounding.GroundingTrainSettings,
+        "grounding-data": grounding.GroundingDataSettings,
+        "grounding-eval": grounding.GroundingEvalSettings,
         "dagger": settings.DaggerSettings,
         "export": settings.ExportSettings,
         "probe": settings.ProbeSettings,
@@ -107,11 +117,31 @@ def _run(command: str, arguments: list[str]) -> int:
     chosen: Any = tyro.cli(kinds[command], prog=f"inspire {command}", args=arguments)
     if command in ("demos", "dagger"):
         _function("collect", command)(chosen)
+    elif command == "train --stage grounding":
+        _function("grounding.training", "train_grounding")(chosen)
+    elif command == "grounding-data":
+        _function("grounding.collecting", "grounding_data")(chosen)
+    elif command == "grounding-eval":
+        _function("grounding.evaluation", "grounding_eval")(chosen)
     elif command == "codec":
         _function("codecs.fitting", "fit")(chosen)
     else:
         _function(command, command)(chosen)
     return 0
+
+
+def _stage(arguments: list[str]) -> str:
+    """The value of --stage, taken out of the arguments; "" for a policy's training in one stage. Raises ValueError."""
+    for index, argument in enumerate(arguments):
+        name, equals, value = argument.partition("=")
+        if name == "--stage":
+            taken = arguments[index : index + (1 if equals else 2)]
+            del arguments[index : index + len(taken)]
+            stage = value if equals else (taken[1] if len(taken) == 2 else "")
+            if stage not in STAGES:
+                raise ValueError(f"stage: expected one of {', '.join(STAGES)}, found {stage!r}")
+            return "" if stage == "action" else stage
+    return ""
 
 
 def _function(module: str, name: str) -> Callable[..., Any]:

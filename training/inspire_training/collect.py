@@ -43,15 +43,20 @@ class Shard:
 
 def demos(settings: DemosSettings) -> None:
     """Record demonstrations of the expert, disturbed on the way, into `out`/part-*.hdf5."""
-    _collect(settings, partial(_record_demos, settings))
+    collect_shards(settings, partial(_record_demos, settings))
 
 
 def dagger(settings: DaggerSettings) -> None:
     """Record episodes that a policy drives and the expert labels (DAgger, arXiv 1011.0686), into `out`/part-*.hdf5."""
-    _collect(settings, partial(_record_dagger, settings))
+    collect_shards(settings, partial(_record_dagger, settings))
 
 
-def _collect(settings: CollectSettings, job: Callable[[Shard], tuple[int, int]]) -> None:
+def collect_shards(settings: CollectSettings, job: Callable[[Shard], tuple[int, int]], *, first: int = 0) -> None:
+    """Have the missing shards of `settings.out` written by workers; `job` writes one and returns its counts of
+    successes and frames.
+
+    first: the seed that `settings.seed` counts from, for what is not for training.
+    """
     s = settings
     end = s.seed + s.episodes
     if end > TRAINING_SEEDS:
@@ -61,8 +66,12 @@ def _collect(settings: CollectSettings, job: Callable[[Shard], tuple[int, int]])
     s.out.mkdir(parents=True, exist_ok=True)
     tasks = s.tasks or ("",)
     shards = [
-        Shard(s.out / f"part-{first:06d}.hdf5", range(first, min(first + SHARD, end)), tasks[i % len(tasks)])
-        for i, first in enumerate(range(s.seed, end, SHARD))
+        Shard(
+            s.out / f"part-{number:06d}.hdf5",
+            range(first + number, first + min(number + SHARD, end)),
+            tasks[i % len(tasks)],
+        )
+        for i, number in enumerate(range(s.seed, end, SHARD))
     ]
     missing = [shard for shard in shards if not shard.path.exists()]
     print(f"{s.out}: {len(shards)} shards of {SHARD} episodes, {len(missing)} to record", flush=True)
@@ -127,15 +136,19 @@ def _holding(truth: Truth) -> bool:
 _worlds: dict[str, World] = {}  # one per worker process: making one takes seconds
 
 
-def _record_shard(
-    settings: CollectSettings, shard: Shard, make_actor: MakeActor, *, max_steps: int | None
-) -> tuple[int, int]:
+def world_and_split(settings: CollectSettings) -> tuple[World, str]:
+    """This worker's world and the split to record in; LIBERO's recorded initial states are for evaluation."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if settings.world not in _worlds:
         _worlds[settings.world] = make_world(settings.world)
     world = _worlds[settings.world]
-    # LIBERO's recorded initial states are for evaluation.
-    split = settings.split or ("random" if "random" in world.splits else "train")
+    return world, settings.split or ("random" if "random" in world.splits else "train")
+
+
+def _record_shard(
+    settings: CollectSettings, shard: Shard, make_actor: MakeActor, *, max_steps: int | None
+) -> tuple[int, int]:
+    world, split = world_and_split(settings)
     expert = Expert(world.contract)
     successes = frames = 0
     with TrajectoryWriter(shard.path) as writer:

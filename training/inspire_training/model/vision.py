@@ -4,7 +4,8 @@ Small convolutional towers see better when they know what to look for: every res
 (FiLM) by
 an embedding of the instruction. A stem of stride 4 keeps most of the arithmetic at 24 x 24; coarse maps are added
 back to finer
-ones, so that keypoints are sharp and still know the whole scene.
+ones, so that keypoints are sharp and still know the whole scene. With `keypoint_bands` a keypoint's place is told by
+sines and cosines of many wavelengths as well, from which a language model reads a location to a pixel.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class FilmConvTower(nn.Module):
         super().__init__()
         stem, *blocks = config.channels
         condition = InstructionEmbedding.width(config)
-        self.tokens = config.grid**2 + 1
+        self.tokens = config.tokens
         self.stem = nn.Sequential(nn.Conv2d(3, stem, 8, 4, 2, bias=False), nn.BatchNorm2d(stem), nn.ReLU())
         pairs = zip([stem, *blocks[:-1]], blocks)
         self.blocks = nn.ModuleList(FilmBlock(i, o, 1 if n == 0 else 2, condition) for n, (i, o) in enumerate(pairs))
@@ -76,7 +77,10 @@ class FilmConvTower(nn.Module):
         self.grid = nn.Conv2d(blocks[1], width, cell, cell)
         self.sharp = nn.Conv2d(blocks[0], config.keypoints, 1)
         self.context = nn.Conv2d(blocks[1], config.keypoints, 1)
-        self.keypoints = nn.Linear(2 * config.keypoints, width)
+        self.bands = config.keypoint_bands
+        told = 2 * (1 + 2 * self.bands) * config.keypoints // config.keypoint_tokens
+        self.keypoint_tokens = config.keypoint_tokens
+        self.keypoints = nn.Linear(told, width)
         side = size // 4
         line = (torch.arange(side) + 0.5) / side * 2 - 1
         y, x = torch.meshgrid(line, line, indexing="ij")
@@ -93,23 +97,40 @@ class FilmConvTower(nn.Module):
         grid = self.grid(middle).flatten(2).transpose(1, 2)
         heat = self.sharp(fine) + F.interpolate(self.context(middle), scale_factor=2.0, mode="nearest")
         points = heat.flatten(2).softmax(dim=-1) @ self.coordinates
-        return torch.cat([grid, self.keypoints(points.flatten(1)).unsqueeze(1)], dim=1), points
+        told = self.keypoints(self._told(points).unflatten(1, (self.keypoint_tokens, -1)).flatten(2))
+        return torch.cat([grid, told], dim=1), points
+
+    def _told(self, points: Tensor) -> Tensor:
+        """Coordinates (B, K, 2) in [-1, 1], and sines and cosines of their doubling frequencies; (B, K, ...)."""
+        if not self.bands:
+            return points
+        frequencies = torch.pi * 2.0 ** torch.arange(self.bands, device=points.device, dtype=points.dtype)
+        angles = (points.unsqueeze(-1) * frequencies).flatten(2)
+        return torch.cat([points, angles.sin(), angles.cos()], dim=2)
 
 
 class FilmVision(nn.Module):
-    """A tower per camera; see `inspire_training.model.perception.VisionTower`."""
+    """A tower per camera; see `inspire_training.model.perception.VisionTower`. A missing image is tokens of zeros."""
 
     def __init__(
         self, config: FilmVisionConfig, cameras: Sequence[CameraConfig], *, vocabulary: int, width: int
     ) -> None:
         super().__init__()
         self.width = width
+        self.tokens, self.keypoints = config.tokens, config.keypoints
         self.features = 2 * config.keypoints * len(cameras)
         self.instruction = InstructionEmbedding(vocabulary, config)
         self.towers = nn.ModuleList(FilmConvTower(config, width=width, size=camera.width) for camera in cameras)
 
-    def forward(self, images: Sequence[Tensor], instruction_ids: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, images: Sequence[Tensor | None], instruction_ids: Tensor) -> tuple[Tensor, Tensor]:
         """Tokens (B, N, width) and the keypoints of all cameras, (B, features), in [-1, 1] (x right, y down)."""
         condition = self.instruction(instruction_ids)
-        seen = [tower(image, condition) for tower, image in zip(self.towers, images)]
+        seen = [
+            self._missing(condition) if image is None else tower(image, condition)
+            for tower, image in zip(self.towers, images)
+        ]
         return torch.cat([tokens for tokens, _ in seen], dim=1), torch.cat([p.flatten(1) for _, p in seen], dim=1)
+
+    def _missing(self, condition: Tensor) -> tuple[Tensor, Tensor]:
+        size = len(condition)
+        return condition.new_zeros(size, self.tokens, self.width), condition.new_zeros(size, self.keypoints, 2)

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from inspire_policy.action import ActionContract
+
+if TYPE_CHECKING:
+    from inspire_sim.worlds.camera_view import CameraView
 
 
 class WorldError(Exception):
@@ -118,6 +121,9 @@ class World(Protocol):
 
     def truth(self, images: bool = False) -> Truth:
         """The privileged state now; with images also boxes and points, from segmentation renders."""
+
+    def view(self, camera: str) -> CameraView:
+        """What a camera shows now, object by object; for grounding. Raises WorldError on an unknown camera."""
 
     def success(self) -> bool:
         """Whether the task's own predicate holds now."""

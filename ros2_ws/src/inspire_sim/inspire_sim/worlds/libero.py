@@ -108,6 +108,11 @@ class LiberoWorld(RobosuiteWorld):
             )  # fmt: skip
         return Truth(tuple(states), position, quaternion, self._robot.opening())
 
+    def _object_bodies(self) -> dict[str, set[int]]:
+        spoken = {instance: name for name, instance in self._named.items()}
+        present = [i for i in dict.fromkeys([*spoken, *self._env.objects_dict]) if i in self._bodies]
+        return {spoken.get(i, i.replace("_", " ")): self._bodies[i] for i in present}
+
     def success(self) -> bool:
         """LIBERO's own predicate of the task."""
         return bool(self._env._check_success())

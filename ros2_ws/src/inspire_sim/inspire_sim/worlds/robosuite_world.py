@@ -9,6 +9,7 @@ import numpy as np
 
 from inspire_policy.action import ActionContract
 from inspire_sim.worlds.base import Episode, Observation, WorldError
+from inspire_sim.worlds.camera_view import CameraView, camera_view
 from inspire_sim.worlds.rendering import fast_rendering, focal_lengths, free_rendering, render, render_segmentation
 from inspire_sim.worlds.robosuite_state import CAMERAS, RobotState, visible_regions
 
@@ -51,6 +52,16 @@ class RobosuiteWorld:
         if images:
             views = {name: render(self._env.sim, camera, self._size, self._size) for name, camera in CAMERAS.items()}
         return Observation(views, position, quaternion, self._robot.opening())
+
+    def view(self, camera: str) -> CameraView:
+        """What a camera shows now, object by object: masks, hidden parts, pose. Raises WorldError on an unknown one."""
+        if camera not in CAMERAS:
+            raise WorldError(f"{self.name}: expected a camera of {', '.join(CAMERAS)}, found {camera!r}")
+        return camera_view(self._env.sim, CAMERAS[camera], self._size, self._object_bodies(), self._robot)
+
+    def _object_bodies(self) -> dict[str, set[int]]:
+        """Name, as in `truth`, -> ids of its bodies, of all objects in the running scene that have any."""
+        raise NotImplementedError
 
     def close(self) -> None:
         """See `World.close`."""

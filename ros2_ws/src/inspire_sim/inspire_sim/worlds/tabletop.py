@@ -72,10 +72,7 @@ class TabletopWorld(RobosuiteWorld):
         position, quaternion = self._robot.tool()
         named = (scene.task.object, scene.task.destination)
         rest = [name for name in (*scene.objects, *DESTINATIONS) if name not in named]
-        regions = {}
-        if images:
-            parents = self._env.sim.model.body_parentid
-            regions = self._regions({n: descendants(parents, self._bodies[n]) for n in (*named, *rest)})
+        regions = self._regions(self._object_bodies()) if images else {}
         states = tuple(self._state(name, position, regions.get(name, ({}, {}))) for name in (*named, *rest))
         return Truth(states, position, quaternion, self._robot.opening())
 
@@ -94,6 +91,10 @@ class TabletopWorld(RobosuiteWorld):
             inside = bool(np.hypot(across[0], across[1]) < PLATE_RADIUS)
             support = ["plate_disc"]
         return bool(inside and self._env.check_contact(support, target))
+
+    def _object_bodies(self) -> dict[str, set[int]]:
+        parents = self._env.sim.model.body_parentid
+        return {name: descendants(parents, self._bodies[name]) for name in (*self._running().objects, *DESTINATIONS)}
 
     def _running(self) -> Scene:
         if self._scene is None:

@@ -1,0 +1,89 @@
+"""`inspire grounding-eval`: a model's answers about records, beside the trivial baselines, as a table and as JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from inspire_training.checkpoint import find_checkpoint, load_checkpoint
+from inspire_training.grounding.answering import PolicyResponder, Responder
+from inspire_training.grounding.examples import Mixture
+from inspire_training.grounding.metrics import Baseline, score
+from inspire_training.grounding.prompt import TASKS
+from inspire_training.grounding.sampler import GroundingSampler
+from inspire_training.grounding.settings import GroundingEvalSettings
+from inspire_training.grounding.sources import open_sources, source_weights
+
+LABELS = {
+    "parse_rate": ("parsed", "{:.1%}"),
+    "iou": ("mean IoU", "{:.3f}"),
+    "iou_50": ("IoU >= 0.5", "{:.1%}"),
+    "in_mask": ("point in mask", "{:.1%}"),
+    "distance": ("distance, % of width", "{:.1%}"),
+    "ade": ("ADE, % of width", "{:.1%}"),
+    "frechet": ("Frechet, % of width", "{:.1%}"),
+    "accuracy": ("accuracy", "{:.1%}"),
+    "macro_f1": ("macro F1", "{:.3f}"),
+}
+
+
+def grounding_eval(settings: GroundingEvalSettings) -> dict[str, Any]:
+    """Print the table, write the JSON file if asked for, and return what it holds.
+
+    Raises ValueError when the data has none of the tasks.
+    """
+    torch.set_num_threads(settings.threads)
+    unknown = set(settings.tasks) - set(TASKS)
+    if unknown:
+        raise ValueError(f"tasks: expected some of {', '.join(TASKS)}, found {', '.join(sorted(unknown))}")
+    sources = open_sources(settings, ("agentview",), held_out=0)
+    wanted = [t for t in (settings.tasks or TASKS) if sum(s.count(t, held_out=False) for s in sources)]
+    if not wanted:
+        raise ValueError(f"data: expected questions of {', '.join(settings.tasks or TASKS)}, found none")
+    mixture = Mixture(sources, source_weights(settings), dict.fromkeys(wanted, 1.0))  # type: ignore[arg-type]
+    folder, training, responder = _responder(settings, mixture)
+    baseline = Baseline(training.get("baseline", {}))
+    results: dict[str, Any] = {}
+    for task in mixture.tasks:
+        limit = settings.examples or 10**9
+        examples = mixture.validation(task, limit, held_out=False)
+        replies = []
+        for start in range(0, len(examples), settings.batch):
+            replies += responder.reply(examples[start : start + settings.batch])
+        results[task] = {"model": score(examples, replies), "baseline": score(examples, baseline.reply(examples))}
+        results[task]["unparsed"] = [reply.error for reply in replies if reply.error][:5]
+    found = {"checkpoint": folder.name, "step": training.get("step"), "data": [p.name for p in settings.data]}
+    found |= {"refine": settings.refine, "tasks": results}
+    print(table(results))
+    if settings.out is not None:
+        settings.out.parent.mkdir(parents=True, exist_ok=True)
+        settings.out.write_text(json.dumps(found, indent=1))
+    return found
+
+
+def table(results: dict[str, Any]) -> str:
+    """A Markdown table: one line per task and number."""
+    lines = ["| task | n | number | model | baseline |", "|---|---|---|---|---|"]
+    for task, found in results.items():
+        for name, (label, form) in LABELS.items():
+            if name in found["model"]:
+                model, baseline = (form.format(found[who].get(name, float("nan"))) for who in ("model", "baseline"))
+                lines.append(f"| {task} | {found['model']['n']} | {label} | {model} | {baseline} |")
+    return "\n".join(lines)
+
+
+def _responder(settings: GroundingEvalSettings, mixture: Mixture) -> tuple[Path, dict[str, Any], Responder]:
+    """The checkpoint's folder, its training facts, and who answers."""
+    folder = find_checkpoint(settings.checkpoint)
+    if (folder / "config.json").is_file():  # a model of transformers
+        from inspire_training.grounding.chat_learner import load_chat
+
+        facts = json.loads((folder / "checkpoint.json").read_text())["training"]
+        return folder, facts, load_chat(folder)
+    checkpoint = load_checkpoint(folder)
+    sampler = GroundingSampler(mixture, checkpoint.config, checkpoint.style(), checkpoint.tokenizer)
+    responder = PolicyResponder(checkpoint.model, sampler, checkpoint.tokenizer, refine=settings.refine)
+    return folder, dict(checkpoint.training), responder

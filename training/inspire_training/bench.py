@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from inspire_policy.bundle import find_bundle, load_bundle
+from inspire_policy.bundle import find_bundle, load_bundle, read_manifest
 from inspire_policy.engines.protocol import make_engine
 from inspire_policy.parity import PARITY_FILE, ParitySample, read_parity
 from inspire_policy.programs.base import Program, graph_files, make_program
 from inspire_policy.proprioception import proprioception_vector
 from inspire_training.checkpoint import load_checkpoint
 from inspire_training.evaluation.folder import write_file
+from inspire_training.expert.bench import expert_bench
 from inspire_training.policy_torch import TorchPolicy
 from inspire_training.settings import BenchSettings
 
@@ -77,7 +78,12 @@ def peers(settings: BenchSettings) -> tuple[dict[str, Callable[[ParitySample], W
 
 
 def bench(settings: BenchSettings) -> dict[str, Any]:
-    """Time all peers in turns, print the table, write `out` when given, return its content."""
+    """Time all peers in turns, print the table, write `out` when given, return its content.
+
+    A bundle with an action expert is timed beside the shipped one; see `inspire_training.expert.bench`.
+    """
+    if read_manifest(find_bundle(settings.bundle)).program.kind == "expert":
+        return expert_bench(settings)
     torch.set_num_threads(1)
     ticks, samples = peers(settings)
     seconds: dict[str, list[float]] = {name: [] for name in ticks}

@@ -8,8 +8,12 @@ from pathlib import Path
 from inspire_policy.action import ActionContract
 from inspire_policy.bundle import Bundle
 from inspire_policy.manifest import (
+    INSTRUCTION,
+    OBJECT,
     DecoderSpec,
     ExpertSpec,
+    GroundingSpec,
+    GroundingTask,
     Manifest,
     PerceptionSpec,
     ProgramSpec,
@@ -18,6 +22,9 @@ from inspire_policy.manifest import (
 )
 from inspire_training.checkpoint import Checkpoint
 from inspire_training.expert.prompts import told
+from inspire_training.grounding.prompt import TaskName, box_prompt, point_prompt, trace_prompt
+from inspire_training.grounding.tasks import expected_rows
+from inspire_training.grounding.vocabulary import location_steps
 
 
 def cache_length(checkpoint: Checkpoint) -> int:
@@ -25,6 +32,9 @@ def cache_length(checkpoint: Checkpoint) -> int:
     config, codec, style = checkpoint.config, checkpoint.codec(), checkpoint.style()
     rows = prefix_rows(checkpoint) + len(style.action_ids("", codec.queries)) + codec.codes
     rows += config.max_objects * config.question_tokens if config.questions else 0
+    if grounding := grounding_of(checkpoint):  # its questions are as long as what the vision may be told
+        longest = max(task.rows * task.columns for task in grounding.tasks.values())
+        rows = max(rows, len(style.prefix_ids("")) + config.text_length + longest)
     return -(-rows // 16) * 16
 
 
@@ -38,6 +48,27 @@ def prefix_rows(checkpoint: Checkpoint) -> int:
 def context_rows(checkpoint: Checkpoint) -> int:
     """Rows whose states an expert reads at most, rounded up to a multiple of 16."""
     return -(-(prefix_rows(checkpoint) + checkpoint.config.max_objects) // 16) * 16
+
+
+def grounding_of(checkpoint: Checkpoint) -> GroundingSpec | None:
+    """What a checkpoint that learned grounding questions beside its actions can be asked."""
+    asked = checkpoint.training.get("grounding", {}).get("tasks", ())
+    texts = {
+        "box": box_prompt(OBJECT).prompt,
+        "point": point_prompt(OBJECT).prompt,
+        "trace": trace_prompt(INSTRUCTION).prompt,
+    }
+    sizes: dict[TaskName, tuple[int, int]] = {name: expected_rows(name) for name in ("box", "point", "trace")}
+    tasks = {
+        name: GroundingTask(template=texts[name], rows=rows, columns=columns)
+        for name, (rows, columns) in sizes.items()
+        if name in asked
+    }
+    if not tasks:
+        return None
+    return GroundingSpec(
+        camera=checkpoint.config.cameras[0].name, steps=location_steps(checkpoint.tokenizer), tasks=tasks
+    )
 
 
 def manifest_of(checkpoint: Checkpoint, *, name: str, bodies: Sequence[str]) -> Manifest:
@@ -76,6 +107,7 @@ def manifest_of(checkpoint: Checkpoint, *, name: str, bodies: Sequence[str]) -> 
         ),
         proprioception=_proprioception(checkpoint),
         expert=_expert(checkpoint),
+        grounding=grounding_of(checkpoint),
         questions=config.questions,
         max_questions=config.max_objects,
         codec={"bins": config.bins} if config.codec in ("bins", "edge_bins") else {},

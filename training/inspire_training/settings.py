@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from inspire_training.expert.config import ExpertConfig
-from inspire_training.expert.scales import RateScales
+from inspire_training.expert.settings import CotrainingSettings, RateScales
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,13 +47,12 @@ class TrainSettings:
     """Folder of the run: checkpoints, TensorBoard curves."""
     weights: tuple[float, ...] = ()
     """How often a frame of each entry of `data` is drawn, relative to the others; 1 each when empty."""
-    stage: Literal["action"] = "action"
-    """What is learned: to act."""
     preset: str = "tabletop"
     expert: Literal["none", "dit"] = "none"
     """What makes the chunk: the codec's head, or a diffusion transformer that reads the language model's states."""
     dit: ExpertConfig = field(default_factory=ExpertConfig)
     """Of --expert dit."""
+    grounding: CotrainingSettings = field(default_factory=CotrainingSettings)
     questions: Literal["inspire", "none"] = "inspire"
     """Ask the directions before the action, or not (the baseline)."""
     answers: Literal["direction", "name"] = "direction"

@@ -14,7 +14,8 @@ from inspire_policy.directions import REP103, question
 from inspire_policy.tokens import build_tokenizer
 from inspire_training.checkpoint import Checkpoint, load_checkpoint
 from inspire_training.data.frames import FrameStore
-from inspire_training.expert.grafting import grafted, with_template
+from inspire_training.expert.cotraining import Cotraining
+from inspire_training.expert.grafting import continued, grafted, with_template
 from inspire_training.grounding.prompt import spatial_prompt
 from inspire_training.model.policy import InspirePolicy
 from inspire_training.model.presets import PRESETS, PolicyConfig
@@ -37,8 +38,13 @@ def config_of(settings: TrainSettings) -> PolicyConfig:
     return dataclasses.replace(config, codec="sampled", expert=settings.dit, chunk_length=settings.dit.chunk_length)
 
 
-def starting_point(settings: TrainSettings, stores: Sequence[FrameStore]) -> Checkpoint:
-    """The state before the first step. Raises ValueError when `--init` and the other settings do not go together."""
+def starting_point(
+    settings: TrainSettings, stores: Sequence[FrameStore], questions: Cotraining | None = None
+) -> Checkpoint:
+    """The state before the first step. Raises ValueError when `--init` and the other settings do not go together.
+
+    questions: learned beside the actions, whose words a fresh tokenizer has to know.
+    """
     if settings.answers == "name" and settings.counterfactual:
         raise ValueError("counterfactual: expected 0 with answers name, which point nowhere; found more")
     if settings.init is not None:
@@ -52,7 +58,7 @@ def starting_point(settings: TrainSettings, stores: Sequence[FrameStore]) -> Che
                 f"init: expected (preset, codec, questions) {wanted}, found {found} in {settings.init}; name "
                 f"the matching settings"
             )
-        return start
+        return start if config.expert is None else continued(start, config)
     config = config_of(settings)
     arrays: dict[str, np.ndarray] = {}
     if settings.codec == "residual_vq":
@@ -66,10 +72,18 @@ def starting_point(settings: TrainSettings, stores: Sequence[FrameStore]) -> Che
     texts = [instruction for instruction, _ in pairs] + [question(name) for name in objects]
     if config.expert is not None:
         texts.append(spatial_prompt(""))
-    tokenizer = build_tokenizer(texts, REP103.words, codec.queries, codec.code_values)
+    if questions is None:
+        tokenizer = build_tokenizer(texts, REP103.words, codec.queries, codec.code_values)
+    elif codec.code_values:
+        raise ValueError(f"grounding: expected a codec without codes beside grounding questions, found {config.codec}")
+    else:
+        told = [instruction for instruction, _ in pairs]
+        tokenizer, objects = questions.tokenizer(told, objects, texts, queries=codec.queries)
     if config.expert is not None:
         config = with_template(config, tokenizer, settings.seed)
     model = InspirePolicy(config, tokenizer.get_vocab_size())
+    if questions is not None:
+        questions.order_locations(model, tokenizer)
     felt = np.concatenate([store.proprioception for store in stores])
     model.set_proprioception_statistics(felt.mean(0).tolist(), felt.std(0).tolist())
     if model.expert is not None:

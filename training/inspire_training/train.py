@@ -25,6 +25,7 @@ from inspire_training.data.augmentation import Augmentation
 from inspire_training.data.frames import FrameStore, open_frames
 from inspire_training.data.hdf5 import demonstration_files
 from inspire_training.data.sampler import FrameSampler
+from inspire_training.expert.cotraining import Cotraining
 from inspire_training.expert.rates import rate_groups
 from inspire_training.losses import loss_parts, validation_numbers
 from inspire_training.progress import Progress
@@ -38,7 +39,8 @@ def train(settings: TrainSettings) -> Path:
     torch.manual_seed(settings.seed)
     accelerator = Accelerator(mixed_precision=settings.precision)
     stores = _open_all(settings, accelerator)
-    start = load_checkpoint(settings.out) if settings.resume else starting_point(settings, stores)
+    questions = Cotraining(settings, config_of(settings).cameras) if settings.grounding.data else None
+    start = load_checkpoint(settings.out) if settings.resume else starting_point(settings, stores, questions)
     resumed = torch.load(find_checkpoint(settings.out) / "resume.pt", weights_only=True) if settings.resume else None
     sampler = FrameSampler(
         stores,
@@ -50,6 +52,8 @@ def train(settings: TrainSettings) -> Path:
         start.words,
         answers=settings.answers,
     )
+    if questions is not None:
+        questions.begin(start)
     average = start.model
     network = copy.deepcopy(average).to(memory_format=torch.channels_last)  # a fifth faster on CPUs
     network.towers.requires_grad_(not settings.freeze_vision)
@@ -61,7 +65,7 @@ def train(settings: TrainSettings) -> Path:
         optimizer.load_state_dict(resumed["optimizer"])
     average.to(accelerator.device).eval()
     model, optimizer = accelerator.prepare(network, optimizer)
-    run = _Run(settings, accelerator, sampler, start, average, model, network, optimizer)
+    run = _Run(settings, accelerator, sampler, questions, start, average, model, network, optimizer)
     return run.loop()
 
 
@@ -73,6 +77,7 @@ class _Run:
         settings: TrainSettings,
         accelerator: Accelerator,
         sampler: FrameSampler,
+        questions: Cotraining | None,
         start: Checkpoint,
         average: nn.Module,
         model: nn.Module,
@@ -80,6 +85,7 @@ class _Run:
         optimizer: torch.optim.Optimizer,
     ) -> None:
         self.settings, self.accelerator, self.sampler, self.start = settings, accelerator, sampler, start
+        self.questions = questions
         self.average, self.model, self.network, self.optimizer = average, model, network, optimizer
         self.step, self.seconds = (start.step, start.seconds) if settings.resume else (0, 0.0)
         self.augmentation = Augmentation(
@@ -146,6 +152,10 @@ class _Run:
         with self.accelerator.autocast():
             outputs = self.model(batch)
         parts = loss_parts(outputs, batch, s.loss, self.start.config.offset_scale)
+        if self.questions is not None:
+            with self.accelerator.autocast():
+                asked = self.questions.loss(self.network, self.step, self.accelerator.process_index)
+            parts["grounding"] = s.loss.grounding * asked
         loss = torch.stack(list(parts.values())).sum()
         self.accelerator.backward(loss)
         self.accelerator.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -192,6 +202,8 @@ class _Run:
                 "held_out": numbers,
             }
             training |= {"frames": self.sampler.frames, "files": [p.name for p in self.settings.data]}
+            if self.questions is not None:
+                training["grounding"] = self.questions.facts
             training |= {name: self.start.training[name] for name in ("published",) if name in self.start.training}
             state = dataclasses.replace(
                 self.start, step=self.step, seconds=self.seconds, training=training, model=self.average

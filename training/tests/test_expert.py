@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from test_model import PLAIN
@@ -16,12 +17,13 @@ from inspire_training.data.sampler import FrameSampler
 from inspire_training.expert.action_expert import make_expert
 from inspire_training.expert.bridge import bridged
 from inspire_training.expert.config import ExpertConfig
-from inspire_training.expert.objectives import make_objective
+from inspire_training.expert.objectives import Ddpm, make_objective
 from inspire_training.expert.rates import rate_groups
-from inspire_training.expert.scales import RateScales
-from inspire_training.losses import LossWeights, loss_parts, validation_numbers
+from inspire_training.expert.settings import RateScales
+from inspire_training.losses import validation_numbers
 from inspire_training.model.backbone import make_backbone
 from inspire_training.model.presets import PRESETS, BackboneConfig, FilmVisionConfig, PolicyConfig
+from inspire_training.policy_torch import torch_policy
 from inspire_training.settings import TrainSettings
 from inspire_training.start import config_of, starting_point
 from inspire_training.train import train
@@ -102,17 +104,17 @@ def test_an_objective_samples_what_its_network_means(objective: str) -> None:
     """With a network that knows the rows, sampling ends at them, whatever the number of steps."""
     rows = torch.tensor([[[0.3, -0.8, 0.0, 0.1, 0.0, -0.2, 1.0]]]).expand(2, 8, 7)
     noise = torch.randn(2, 8, 7)
+
+    def say(noisy: torch.Tensor, time: float) -> torch.Tensor:
+        """The right answer at this time, from what `noised` wants there."""
+        if objective == "flow":
+            return (rows - noisy) / (1.0 - time)
+        signal = Ddpm(1, 100).signal[round(time * 100) - 1]
+        return (noisy - signal**0.5 * rows) / (1.0 - signal) ** 0.5
+
+    bounds = torch.full((7,), 1.5)
     for steps in (1, 4, 10):
         objective_of = make_objective(ExpertConfig(objective=objective, steps=steps))
-
-        def say(noisy: torch.Tensor, time: float) -> torch.Tensor:
-            """The right answer at this time, from what `noised` wants there."""
-            if objective == "flow":
-                return (rows - noisy) / (1.0 - time)
-            signal = objective_of._signal[round(time * 100) - 1]
-            return (noisy - signal**0.5 * rows) / (1.0 - signal) ** 0.5
-
-        bounds = torch.full((7,), 1.5)
         torch.testing.assert_close(objective_of.sample(say, noise, -bounds, bounds), rows, atol=1e-4, rtol=1e-4)
     draws = torch.tensor([0.0, 0.999999])
     noisy, time, wanted = objective_of.noised(rows, noise, draws)
@@ -126,36 +128,37 @@ def test_an_objective_samples_what_its_network_means(objective: str) -> None:
     "options", [{"objective": "flow"}, {"objective": "ddpm", "steps": 10, "condition_dropout": 0.1, "guidance": 1.5}]
 )
 def test_a_handful_of_frames_is_learned_by_heart(recording: Path, options: dict[str, object]) -> None:
-    """What counts is the sampled action, by the steps that the robot samples with."""
-    start, sampler = make(recording, dit=ExpertConfig(**{**SMALL, "condition_dropout": 0.0, **options}))
+    """What counts is the sampled action, by the steps that the robot samples with and from noise never met."""
+    start, sampler = make(recording, dit=ExpertConfig(**{**SMALL, "repeats": 8, "condition_dropout": 0.0, **options}))
     batch = sampler.batch(6, PLAIN, 2)
-    held = dataclasses.replace(batch, expert=dataclasses.replace(batch.expert, noise=torch.randn(6, 2, 8, 7)))
-    model = start.model
+    model = start.model.eval()
+    with torch.no_grad():
+        seen = model.perceive(batch.images, batch.proprioception, batch.instruction_ids)
+        embeddings = model.embed(batch.token_ids, seen)
+        hidden = model.backbone.at_rows(embeddings, batch.attention_bias, batch.expert.context_rows)[None]
 
     def sampled_error() -> float:
-        model.eval()
+        met = dataclasses.replace(batch.expert, noise=torch.randn(6, 8, 8, 7))
+        held = dataclasses.replace(batch, expert=met)
         with torch.no_grad():
-            found = validation_numbers(model(held), held, torch.from_numpy(sampler.answer_ids), 0.3, 0.05)
-        return found["chunk_l1"]
+            numbers = validation_numbers(model(held), held, torch.from_numpy(sampler.answer_ids), 0.3, 0.05)
+        return numbers["chunk_l1"]
 
     before = sampled_error()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
-    for step in range(150):
-        model.train()
-        fresh = sampler.batch(6, PLAIN, 2, step).expert
-        again = dataclasses.replace(
-            batch, expert=dataclasses.replace(batch.expert, noise=fresh.noise, draws=fresh.draws)
+    optimizer = torch.optim.AdamW(model.expert.parameters(), lr=3e-3)
+    for step in range(200):
+        drawn = dataclasses.replace(
+            batch.expert, noise=torch.randn(6, 8, 8, 7), draws=torch.rand(6, 8), untold=torch.rand(6) < 0.1 * (step % 2)
         )
-        loss = torch.stack(list(loss_parts(model(again), again, LossWeights(), 0.3).values())).sum()
         optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        model.expert.errors(hidden, seen, drawn, batch.chunk).mean().backward()
+        torch.nn.utils.clip_grad_norm_(model.expert.parameters(), 1.0)
         optimizer.step()
     assert sampled_error() < 0.4 * before, (before, sampled_error())
 
 
 def test_what_the_expert_reads(recording: Path) -> None:
-    """Latent frames read the prompt alone, explicit ones the answers too; wrong answers that are to be obeyed always."""
+    """Latent frames read the prompt alone, explicit ones the answers too, as do all with an answer to be obeyed."""
     latent = make(recording, dit=ExpertConfig(**SMALL, answers=0.0))[1].batch(16, PLAIN, 0)
     explicit = make(recording, dit=ExpertConfig(**SMALL, answers=1.0))[1].batch(16, PLAIN, 0)
     answers = latent.answer_rows.shape[1]
@@ -188,7 +191,7 @@ def test_prompts_of_a_control_are_as_long(recording: Path) -> None:
 
 
 def test_layers_in_between_can_be_read(recording: Path) -> None:
-    start, sampler = make(recording, dit=ExpertConfig(**SMALL, language_layers=(1, -1)))
+    start, sampler = make(recording, dit=ExpertConfig(**SMALL, language_layers=(0, -1)))
     assert len(start.model.expert.querying.blocks) == 2
     batch = sampler.batch(2, PLAIN, 0)
     model = start.model.eval()
@@ -198,7 +201,7 @@ def test_layers_in_between_can_be_read(recording: Path) -> None:
         )
         rows = batch.expert.context_rows
         positions = torch.arange(embeddings.shape[1]).expand(2, -1)
-        hidden, states = model.backbone.states(embeddings, positions, batch.attention_bias, (1, -1))
+        hidden, states = model.backbone.states(embeddings, positions, batch.attention_bias, (0, -1))
         torch.testing.assert_close(hidden, model.backbone(embeddings, positions, batch.attention_bias))
         assert torch.equal(states[1], hidden) and not torch.allclose(states[0], hidden)
         short = model.backbone.at_rows(embeddings, batch.attention_bias, rows)
@@ -242,6 +245,30 @@ def test_a_run_resumes_and_an_expert_is_grafted(recording: Path, tmp_path: Path)
     before = load_checkpoint(plain).model.state_dict()
     kept = [name for name in before if name.startswith(("backbone.", "offset_head."))]
     assert kept and all(torch.equal(before[name], grafted.model.state_dict()[name]) for name in kept)
+
+
+@pytest.mark.parametrize(("architecture", "options"), [("llama", {}), ("qwen3", {"head_dim": 12})])
+def test_another_language_model_serves(
+    recording: Path, monkeypatch: pytest.MonkeyPatch, architecture: str, options: dict[str, object]
+) -> None:
+    """Any decoder of transformers: the same training, and the same states row by row with the robot's cache."""
+    backbone = dataclasses.replace(PRESET.backbone, kind="causal_lm", architecture=architecture, options=options)
+    monkeypatch.setitem(PRESETS, PRESET.preset, dataclasses.replace(PRESET, backbone=backbone))
+    start, sampler = make(recording, dit=ExpertConfig(**SMALL, language_layers=(0, -1)))
+    batch = sampler.batch(2, PLAIN, 0)
+    model = start.model.eval()
+    model(batch).denoising.mean().backward()
+    assert model.backbone.model.layers[0].mlp.up_proj.weight.grad is not None
+    policy = torch_policy(start)
+    seen = {"images": {c.name: np.full((128, 128, 3), 90, np.uint8) for c in start.config.cameras}}
+    felt = {"position": np.zeros(3), "quaternion": np.array([0.0, 0.0, 0.0, 1.0]), "opening": 1.0}
+    asked = {"instruction": "put the milk in the bin", "objects": ("milk", "bin")}
+    tick = policy.tick(**seen, **felt, **asked)
+    drafted = policy.tick(**seen, **felt, **asked, draft={a.object: a.word for a in tick.answers})
+    assert (tick.decoder_passes, drafted.decoder_passes) == (3, 1)
+    np.testing.assert_allclose(drafted.rows, tick.rows, atol=1e-4)
+    with pytest.raises(ValueError, match="expected the architecture of a causal language model"):
+        make_backbone(dataclasses.replace(backbone, architecture="no_such_thing"), 50)
 
 
 @pytest.mark.parametrize(

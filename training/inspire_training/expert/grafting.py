@@ -1,4 +1,4 @@
-"""An expert on a policy that has none yet: what stage 1 or an earlier training has learned is kept."""
+"""An expert on an earlier policy: what stage 1, or a training without or with an expert, has learned is kept."""
 
 from __future__ import annotations
 
@@ -21,6 +21,35 @@ def with_template(config: PolicyConfig, tokenizer: Tokenizer, seed: int) -> Poli
     words = [word for word in tokenizer.get_vocab() if word.isalpha()]
     template = template_of(config.expert, words, tokenizer, seed)
     return dataclasses.replace(config, expert=dataclasses.replace(config.expert, template=template))
+
+
+STRUCTURE = (
+    "objective",
+    "noise_levels",
+    "chunk_length",
+    "width",
+    "layers",
+    "heads",
+    "queries",
+    "language_layers",
+    "prompt",
+)
+
+
+def continued(start: Checkpoint, wanted: PolicyConfig) -> Checkpoint:
+    """A checkpoint with an expert, to be trained on with other settings. Raises ValueError for another structure."""
+    found, asked = start.config.expert, wanted.expert
+    assert found is not None and asked is not None
+    for name in STRUCTURE:
+        if getattr(found, name) != getattr(asked, name):
+            raise ValueError(
+                f"init: expected an expert with {name} {getattr(asked, name)}, found {getattr(found, name)}; name "
+                f"the matching setting (--dit.{name.replace('_', '-')})"
+            )
+    config = dataclasses.replace(start.config, expert=dataclasses.replace(asked, template=found.template))
+    model = InspirePolicy(config, start.tokenizer.get_vocab_size())
+    model.load_state_dict(start.model.state_dict())
+    return dataclasses.replace(start, model=model, config=config)
 
 
 def grafted(start: Checkpoint, wanted: PolicyConfig, rows: np.ndarray, seed: int) -> Checkpoint:

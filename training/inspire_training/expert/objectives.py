@@ -54,29 +54,33 @@ class FlowMatching:
 
 
 class Ddpm:
-    """See the module. Time is the share of noise levels passed, 1 at pure noise."""
+    """See the module. Time is the share of noise levels passed, 1 at pure noise.
+
+    Attributes:
+        signal: how much of the rows' variance is left at each noise level.
+    """
 
     def __init__(self, steps: int, levels: int) -> None:
         self._steps = steps
-        self._signal = [_cosine((level + 1) / levels) for level in range(levels)]
+        self.signal = [_cosine((level + 1) / levels) for level in range(levels)]
 
     def noised(self, rows: Tensor, noise: Tensor, draws: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        levels = len(self._signal)
+        levels = len(self.signal)
         level = (draws * levels).long().clamp(max=levels - 1)
-        signal = torch.tensor(self._signal, device=rows.device)[level][:, None, None]
+        signal = torch.tensor(self.signal, device=rows.device)[level][:, None, None]
         return signal.sqrt() * rows + (1.0 - signal).sqrt() * noise, (level + 1) / levels, noise
 
     def sample(self, say: Say, noise: Tensor, low: Tensor, high: Tensor) -> Tensor:
-        levels = len(self._signal)
+        levels = len(self.signal)
         passed = [round((levels - 1) * (1 - step / self._steps)) for step in range(self._steps)]
         rows = x = noise
         for level, following in zip(passed, [*passed[1:], None]):
-            signal = self._signal[level]
+            signal = self.signal[level]
             said = say(x, (level + 1) / levels)
             rows = ((x - math.sqrt(1.0 - signal) * said) / math.sqrt(signal)).clamp(low, high)
             if following is not None:
                 said = (x - math.sqrt(signal) * rows) / math.sqrt(1.0 - signal)
-                x = math.sqrt(self._signal[following]) * rows + math.sqrt(1.0 - self._signal[following]) * said
+                x = math.sqrt(self.signal[following]) * rows + math.sqrt(1.0 - self.signal[following]) * said
         return rows
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from inspire_training.expert.scales import RateScales
+from inspire_training.expert.settings import RateScales
 
 
 def part_of(name: str) -> str:

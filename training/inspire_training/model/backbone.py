@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from inspire_training.model.causal_lm import CausalLMBackbone
 from inspire_training.model.libraries import Qwen2Config, Qwen2Model, apply_rotary_pos_emb
 from inspire_training.model.presets import BackboneConfig
 
@@ -164,7 +165,7 @@ class Qwen2Backbone(nn.Module):
         return self.model.norm(kept + last.mlp(last.post_attention_layernorm(kept)))
 
 
-BACKBONES: dict[str, Callable[[BackboneConfig, int], Any]] = {"qwen2": Qwen2Backbone}
+BACKBONES: dict[str, Callable[[BackboneConfig, int], Any]] = {"qwen2": Qwen2Backbone, "causal_lm": CausalLMBackbone}
 
 
 def make_backbone(config: BackboneConfig, vocabulary: int) -> Any:

@@ -38,7 +38,14 @@ _make_torchvision_importable()
 from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen2Model  # noqa: E402
 from transformers.models.qwen2.modeling_qwen2 import apply_rotary_pos_emb  # noqa: E402
 
-__all__ = ["Qwen2Config", "Qwen2ForCausalLM", "Qwen2Model", "apply_rotary_pos_emb", "create_timm_model"]
+__all__ = [
+    "Qwen2Config",
+    "Qwen2ForCausalLM",
+    "Qwen2Model",
+    "apply_rotary_pos_emb",
+    "create_decoder",
+    "create_timm_model",
+]
 
 
 def create_timm_model(name: str, **options: object) -> torch.nn.Module:
@@ -49,3 +56,13 @@ def create_timm_model(name: str, **options: object) -> torch.nn.Module:
     import timm
 
     return timm.create_model(name, pretrained=False, **options)
+
+
+def create_decoder(architecture: str, **settings: object) -> torch.nn.Module:
+    """A decoder of transformers by its architecture's name, without a head and with random weights.
+
+    Raises KeyError, TypeError or ValueError for one that there is not, or that takes other settings.
+    """
+    from transformers import AutoConfig, AutoModel
+
+    return AutoModel.from_config(AutoConfig.for_model(architecture, **settings))

@@ -105,9 +105,10 @@ VisionConfig = FilmVisionConfig | FusedVitConfig
 
 @dataclass(frozen=True, kw_only=True)
 class BackboneConfig:
-    """A Qwen2 decoder.
+    """A decoder: kind "qwen2", or "causal_lm" for any other one of transformers.
 
     Attributes:
+        architecture, options: of kind "causal_lm", its name in transformers and further settings of its configuration.
         rows: of the embedding table; 0: as many as the tokenizer has tokens. rope_theta: 0 for the library's default.
     """
 
@@ -120,6 +121,8 @@ class BackboneConfig:
     rows: int = 0
     rope_theta: float = 0.0
     max_positions: int = 512
+    architecture: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def head_dim(self) -> int:

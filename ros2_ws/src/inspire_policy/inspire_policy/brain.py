@@ -12,6 +12,7 @@ from inspire_policy.instructions import checked_instruction, checked_objects, ob
 from inspire_policy.observations import PolicyObservation
 from inspire_policy.parity import warm_up
 from inspire_policy.programs.base import Program, Tick, graph_files, make_program
+from inspire_policy.programs.grounding import Grounder
 
 REALTIME_GAP_PERIODS = 3.5  # two lost camera images in a row; a simulator's reset and a paused robot are longer
 
@@ -32,12 +33,16 @@ class Job:
 class Brain:
     """A bundle with its running program.
 
-    `parity_samples`: how many were compared at the start, 0 when the bundle has none.
+    Attributes:
+        parity_samples: how many were compared at the start, 0 when the bundle has none. engine, threads: what runs the
+            graphs.
     """
 
     bundle: Bundle
     program: Program
     parity_samples: int
+    engine: str = "onnxruntime"
+    threads: int = 1
 
     @classmethod
     def load(
@@ -62,7 +67,13 @@ class Brain:
         program = make_program(bundle, make_engine(engine, graph_files(bundle), threads=threads))
         samples = warm_up(bundle, program)
         program.set_pace(language_every)
-        return cls(bundle, program, samples)
+        return cls(bundle, program, samples, engine, threads)
+
+    def grounder(self) -> Grounder:
+        """What answers grounding questions, on an engine of its own. Raises ValueError for a bundle that cannot, and
+        EngineError.
+        """
+        return Grounder(self.bundle, make_engine(self.engine, graph_files(self.bundle), threads=self.threads))
 
     def objects_of(self, instruction: str, *, ask: bool = True) -> tuple[str, tuple[str, ...]]:
         """The instruction as the model is told it, and the objects to ask about (none with `ask` off).

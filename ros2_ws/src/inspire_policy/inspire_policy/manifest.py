@@ -19,7 +19,8 @@ from inspire_policy.sequences.base import PREFIX_ATTENTION
 from inspire_policy.sequences.registry import STYLES
 
 SCHEMA_VERSION = 1
-INSTRUCTION = "{instruction}"  # its place in a template
+INSTRUCTION, OBJECT = "{instruction}", "{object}"  # their places in a template
+GROUNDING_TASKS = ("box", "point", "trace")
 PROGRAM_KINDS = ("autoregressive", "expert")
 
 
@@ -136,6 +137,51 @@ class ExpertSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GroundingTask:
+    """A grounding question: its text with {object} or {instruction} in it, and rows x columns locations as its answer;
+    4 columns are a box, 2 a point.
+    """
+
+    template: str
+    rows: int
+    columns: int
+
+    def __post_init__(self) -> None:
+        if OBJECT not in self.template and INSTRUCTION not in self.template:
+            raise ValueError(f"expected {OBJECT} or {INSTRUCTION} in the template, found {self.template!r}")
+        if self.rows < 1 or self.columns not in (2, 4):
+            raise ValueError(f"expected rows of 2 or 4 columns, found {self.rows} of {self.columns}")
+
+    @property
+    def about_object(self) -> bool:
+        """Whether it is asked about one object, or about the whole task."""
+        return OBJECT in self.template
+
+    def text(self, instruction: str, name: str) -> str:
+        """The question."""
+        return self.template.replace(INSTRUCTION, instruction).replace(OBJECT, name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroundingSpec:
+    """What a bundle can ground: locations 0..steps of each side of a camera's model image, said as <loc_0>, <loc_1>,
+    ...; by the names of GROUNDING_TASKS.
+    """
+
+    camera: str
+    steps: int
+    tasks: Mapping[str, GroundingTask]
+
+    def __post_init__(self) -> None:
+        wrong = [name for name in self.tasks if name not in GROUNDING_TASKS]
+        if wrong or not self.tasks or self.steps < 1:
+            raise ValueError(
+                f"expected tasks among {', '.join(GROUNDING_TASKS)} and at least one step, found "
+                f"{', '.join(self.tasks) or 'none'} and {self.steps}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class FileRecord:
     """A file of the bundle: SHA-256 in hexadecimal and size."""
 
@@ -155,7 +201,7 @@ class Manifest:
         known_objects: phrases it may be asked about, as spoken, lower case. max_characters: of an instruction.
         cameras: name -> geometry, in the order of the perception graph's inputs. proprioception: None if the model has
             none.
-        expert: of program kind "expert"; None with the others.
+        expert: of program kind "expert"; None with the others. grounding: None where nothing was learned of it.
         codec: settings of the action codec ({"bins": 256}); its arrays are in codec.npz.
         files: name -> record, filled by `write_bundle`. parity: how and how closely the export was checked;
             "tolerance" is the largest difference of a chunk's numbers that configure accepts. training: where it comes
@@ -175,6 +221,7 @@ class Manifest:
     decoder: DecoderSpec
     proprioception: ProprioceptionSpec | None = None
     expert: ExpertSpec | None = None
+    grounding: GroundingSpec | None = None
     latency_budget_s: float = 0.1
     questions: bool = True
     max_questions: int = 4
@@ -192,6 +239,10 @@ class Manifest:
             raise ValueError("expected at least one camera, found none")
         if not self.bodies:
             raise ValueError("expected at least one body, found none")
+        if self.grounding is not None and self.grounding.camera not in self.cameras:
+            raise ValueError(
+                f"expected grounding in a camera among {', '.join(self.cameras)}, found {self.grounding.camera!r}"
+            )
         sampled = (self.program.kind == "expert", self.program.action_codec == "sampled", self.expert is not None)
         if len(set(sampled)) > 1:
             raise ValueError(

@@ -1,8 +1,11 @@
-"""Question and answers drawn on the camera images, for people: the overlay topic and the video of an episode."""
+"""Question, answers and what was grounded drawn on the camera images, for people: the overlay topic and the video of an
+episode.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import cv2
@@ -14,6 +17,19 @@ CAMERA_SIDE = 320  # px, height of each camera in the picture
 LINE = 24
 ROW = 58
 _BACKGROUND, _TEXT, _DIM, _BAR, _CHOSEN = (24, 24, 28), (235, 235, 235), (150, 150, 150), (70, 90, 130), (80, 200, 120)
+
+
+_MARKS = {"box": (255, 190, 60), "point": (255, 90, 90), "trace": (90, 190, 255)}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something found in a camera's image: kind "box" (two corners), "point" or "trace"; points (n, 2) px of it."""
+
+    camera: str
+    kind: str
+    label: str
+    points: np.ndarray
 
 
 class AnswerLike(Protocol):
@@ -34,6 +50,7 @@ def draw_overlay(
     answers: Sequence[AnswerLike],
     *,
     rows: int | None = None,
+    marks: Sequence[Mark] = (),
 ) -> np.ndarray:
     """The cameras side by side, the instruction above, below each question its answer and a bar per word.
 
@@ -41,6 +58,7 @@ def draw_overlay(
         images: camera -> RGB uint8 (H, W, 3), any sizes.
         words: the vocabulary, in the order of the probabilities.
         answers: in order of mention; empty probabilities draw the word alone.
+        marks: drawn on their cameras.
         rows: number of answer rows to leave room for (a video needs one size), default as many as there are answers.
 
     Returns:
@@ -50,6 +68,9 @@ def draw_overlay(
     for name, image in images.items():
         width = max(2, round(image.shape[1] * CAMERA_SIDE / image.shape[0] / 2) * 2)
         view = cv2.resize(np.ascontiguousarray(image), (width, CAMERA_SIDE), interpolation=cv2.INTER_CUBIC)
+        for mark in marks:
+            if mark.camera == name:
+                _draw_mark(view, mark, np.array([width / image.shape[1], CAMERA_SIDE / image.shape[0]]))
         _write(view, name, (8, CAMERA_SIDE - 10), _TEXT, 0.45)
         views.append(view)
     cameras = np.concatenate(views, axis=1)
@@ -61,6 +82,22 @@ def draw_overlay(
     for i, answer in enumerate(answers[:count]):
         _draw_answer(picture[LINE + CAMERA_SIDE + i * ROW :][:ROW], words, answer)
     return picture
+
+
+def _draw_mark(view: np.ndarray, mark: Mark, scale: np.ndarray) -> None:
+    """A mark on a view whose pixels are the image's times `scale`."""
+    limits = np.array(view.shape[1::-1]) - 1
+    points = np.clip(np.rint(mark.points * scale), 0, limits).astype(int)
+    colour, corners = _MARKS[mark.kind], [tuple(map(int, point)) for point in points]
+    if mark.kind == "box":
+        cv2.rectangle(view, corners[0], corners[1], colour, 2)
+    elif mark.kind == "point":
+        cv2.drawMarker(view, corners[0], colour, cv2.MARKER_CROSS, 14, 2)
+    else:
+        cv2.polylines(view, [points.reshape(-1, 1, 2).astype(np.int32)], False, colour, 2, cv2.LINE_AA)
+        cv2.circle(view, corners[-1], 4, colour, -1)
+    x, y = corners[0]
+    _write(view, mark.label, (x, max(12, y - 5)), colour, 0.42)
 
 
 def _draw_answer(area: np.ndarray, words: Sequence[str], answer: AnswerLike) -> None:

@@ -140,7 +140,7 @@ def test_nothing_is_kept_across_a_change(expert: Path, observation: dict, change
 
 
 def test_a_failure_in_between_leaves_nothing_behind(expert: Path, observation: dict) -> None:
-    program, engine = made(expert)
+    program, _ = made(expert)
     program.set_pace(100)
     arguments = {"instruction": INSTRUCTION, "objects": OBJECTS}
     program.tick(**observation, **arguments)

@@ -9,18 +9,28 @@ from pathlib import Path
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+from tokenizers import Tokenizer, models
 
 from inspire_policy.action import ActionContract
 from inspire_policy.bundle import write_bundle
 from inspire_policy.codecs.registry import make_codec
 from inspire_policy.directions import REP103, question
 from inspire_policy.images import ImageGeometry
-from inspire_policy.manifest import DecoderSpec, ExpertSpec, Manifest, PerceptionSpec, ProgramSpec, WordsSpec
-from inspire_policy.tokens import build_tokenizer, token_id
+from inspire_policy.manifest import (
+    DecoderSpec,
+    ExpertSpec,
+    GroundingSpec,
+    GroundingTask,
+    Manifest,
+    PerceptionSpec,
+    ProgramSpec,
+    WordsSpec,
+)
+from inspire_policy.tokens import UNKNOWN, build_tokenizer, token_id
 
 CAMERAS = ("agentview", "wrist")
 OBJECTS = ("milk", "cereal", "bread", "bin")
-CONTEXT = 48  # rows that the expert reads
+CONTEXT, STEPS = 48, 64  # rows that the expert reads; locations of each side
 SIDE, TOKENS, WIDTH, HEADS, HEAD_DIM, LAYERS, CACHE, TEXT, CHUNK = 16, 4, 16, 2, 8, 2, 160, 40, 8
 TEMPLATE = "Your task is {instruction}. Find what it takes."
 INSTRUCTION = "pick up the milk and place it in the bin"
@@ -167,21 +177,48 @@ def vq_arrays(quantizers: int = 3, codes: int = 16, width: int = 12) -> dict[str
     return {name: array.astype(np.float32) for name, array in arrays.items()}
 
 
+def _with_locations(tokenizer: Tokenizer) -> Tokenizer:
+    """The same tokenizer with <loc_0> .. <loc_STEPS> as its last ids."""
+    vocabulary = tokenizer.get_vocab()
+    first = len(vocabulary)
+    vocabulary |= {f"<loc_{i}>": first + i for i in range(STEPS + 1)}
+    made = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
+    made.normalizer, made.pre_tokenizer = tokenizer.normalizer, tokenizer.pre_tokenizer
+    return made
+
+
+_GROUNDING = GroundingSpec(
+    camera="agentview",
+    steps=STEPS,
+    tasks={
+        "box": GroundingTask(template="Find the {object}", rows=1, columns=4),
+        "point": GroundingTask(template="point at the {object}", rows=1, columns=2),
+        "trace": GroundingTask(template="way of {instruction}", rows=10, columns=2),
+    },
+)
+
+
 def make_tiny_bundle(
     path: Path,
     *,
     codec: str = "continuous",
     questions: bool = True,
     reads_answers: bool = True,
+    grounds: bool = False,
     extra: dict[str, bytes] | None = None,
 ) -> Path:
-    """Write the bundle "tiny" for the body "tabletop" to `path` and return it; codec "sampled" has an action expert."""
+    """Write the bundle "tiny" for the body "tabletop" to `path` and return it.
+
+    Codec "sampled" has an action expert; with `grounds` it can be asked where things are.
+    """
     arrays = vq_arrays() if codec == "residual_vq" else {}
     settings = {"bins": 32} if codec == "bins" else {}
     made = make_codec(codec, CHUNK, settings, arrays)
     sampled = codec == "sampled"
-    texts = [INSTRUCTION, *OBJECTS, question("milk"), TEMPLATE]
+    texts = [INSTRUCTION, *OBJECTS, question("milk"), TEMPLATE, "find point at way of"]
     tokenizer = build_tokenizer(texts, REP103.words, made.queries, made.code_values)
+    if grounds:
+        tokenizer = _with_locations(tokenizer)
     vocabulary = tokenizer.get_vocab_size()
     files = {
         "tokenizer.json": tokenizer.to_str().encode(),
@@ -219,6 +256,7 @@ def make_tiny_bundle(
         expert=ExpertSpec(layers=1, context_rows=CONTEXT, template=TEMPLATE, reads_answers=reads_answers)
         if sampled
         else None,
+        grounding=_GROUNDING if grounds else None,
         codec=settings,
     )
     write_bundle(path, manifest, {**files, **(extra or {})})

@@ -21,8 +21,8 @@ def row_counts(cache_length: int, *, codes: bool) -> tuple[int, ...]:
     """The row counts to build for: a whole tick, what is left after an answer that was not expected, and one code.
 
     Args:
-        cache_length: slots of the key/value cache, the most rows of one pass. codes: whether actions are codes,
-            generated one by one.
+        cache_length: slots of the key/value cache, the most rows of one pass. codes: whether codes of actions or
+            locations are generated one by one.
     """
     part = min(cache_length, 16 * -(-cache_length // 48))
     return tuple(sorted({cache_length, part, *((1,) if codes else ())}))

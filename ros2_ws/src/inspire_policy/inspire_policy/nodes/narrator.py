@@ -11,10 +11,12 @@ from sensor_msgs.msg import Image
 from inspire_policy.brain import Job
 from inspire_policy.execution import Step
 from inspire_policy.manifest import Manifest
-from inspire_policy.overlay import draw_overlay
+from inspire_policy.overlay import Mark, draw_overlay
 from inspire_policy.programs.base import Tick
 from inspire_policy.ros.messages import to_action, to_answers, to_rgb_image, to_stamp
 from inspire_policy.ros.qos import COMMAND, IMAGE, LATCHED
+
+MARKS_SHOWN = 2_000_000_000  # ns of observations; the scene moves on, and marks with nothing to move them
 
 
 class Narrator:
@@ -25,6 +27,11 @@ class Narrator:
         self._answers = node.create_publisher(DirectionAnswers, "inspire/answers", LATCHED)
         self._chunks = node.create_publisher(ActionChunk, "inspire/action_chunk", COMMAND)
         self._overlays = node.create_publisher(Image, "inspire/overlay", IMAGE)
+        self._marks: tuple[int, Sequence[Mark]] = (0, ())
+
+    def show(self, stamp: int, marks: Sequence[Mark]) -> None:
+        """Draw what was found in the observation at `stamp` ns on the overlays to come, for MARKS_SHOWN."""
+        self._marks = stamp, marks
 
     def tell(self, job: Job, tick: Tick, manifest: Manifest, chunk: Sequence[Step]) -> DirectionAnswers:
         """Publish an inference and return its answers.
@@ -39,7 +46,9 @@ class Narrator:
         self._answers.publish(answers)
         self._chunks.publish(self._chunk(stamp, manifest, chunk))
         if self._overlays.get_subscription_count():
-            picture = draw_overlay(job.observation.images, job.instruction, words.words, tick.answers)
+            since, marks = self._marks
+            shown = marks if 0 <= stamp - since <= MARKS_SHOWN else ()
+            picture = draw_overlay(job.observation.images, job.instruction, words.words, tick.answers, marks=shown)
             self._overlays.publish(to_rgb_image(picture, stamp, ""))
         return answers
 

@@ -54,7 +54,8 @@ def graph_builds(bundle: Bundle) -> list[GraphBuild]:
 
 def bundle_rows(bundle: Bundle) -> tuple[int, ...]:
     """The decoder's row counts; see `row_counts`."""
-    return row_counts(bundle.manifest.decoder.cache_length, codes=bundle.codec.codes > 0)
+    one_by_one = bundle.codec.codes > 0 or bundle.manifest.grounding is not None
+    return row_counts(bundle.manifest.decoder.cache_length, codes=one_by_one)
 
 
 def decoder_shapes(bundle: Bundle, rows: int) -> dict[str, tuple[int, ...]]:

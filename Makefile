@@ -16,7 +16,7 @@ option = $(if $(filter command environment,$(origin $(1))),--$(2) "$$$(1)")
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two pip processes in one environment disturb each other
-.PHONY: help setup setup-training setup-libero setup-development demo doctor bench faults soak frames bench-exchange bench-rendering train test coverage lint format clean clean-venv
+.PHONY: help setup setup-training setup-libero setup-lerobot setup-ray setup-development demo doctor bench faults soak frames bench-exchange bench-rendering train test coverage lint format clean clean-venv
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -24,6 +24,8 @@ help: ## list the targets
 setup: $(STAMPS)/packages ## everything the demo needs: system packages, .venv, ROS 2, simulation, policy runtime
 setup-training: $(STAMPS)/training ## torch and what training, export and evaluation need
 setup-libero: $(STAMPS)/libero ## the LIBERO worlds
+setup-lerobot: $(STAMPS)/lerobot ## LeRobotDataset, to and from
+setup-ray: $(STAMPS)/ray ## evaluation on several cores or a cluster
 setup-development: $(STAMPS)/development ## pytest, ruff, mypy
 
 demo: setup $(if $(filter libero%,$(WORLD)),setup-libero) ## run arm, gate and policy: INSTRUCTION SEED MODE COMMANDER WORLD TASK BUNDLE
@@ -56,7 +58,7 @@ frames: setup ## 100,000 VGA images through the shipped DDS profile: none is los
 train: setup-training ## demonstrations, codec, training, DAgger and export of the tabletop policy
 	@scripts/in_ros.sh .venv/bin/inspire recipe tabletop
 
-test: setup setup-training setup-libero setup-development ## every test: PYTEST_ARGS="-k gate"
+test: setup setup-training setup-libero setup-lerobot setup-development ## every test: PYTEST_ARGS="-k gate"
 	@scripts/in_ros.sh $(PYTHON_IN_VENV) -m pytest -rs $(PYTEST_ARGS)
 
 coverage: setup setup-training setup-development ## lines of policy, arm and camera that tests run, nodes' processes included; fails below 95 %
@@ -102,6 +104,10 @@ $(STAMPS)/training: requirements/training.txt $(CONSTRAINTS) scripts/install_req
 
 $(STAMPS)/libero: requirements/libero.txt requirements/libero-nodeps.txt $(CONSTRAINTS) scripts/install_requirements.sh | $(STAMPS)/packages
 	@scripts/install_requirements.sh libero
+	@touch $@
+
+$(STAMPS)/lerobot $(STAMPS)/ray: $(STAMPS)/%: requirements/%.txt $(CONSTRAINTS) scripts/install_requirements.sh | $(STAMPS)/packages
+	@scripts/install_requirements.sh $*
 	@touch $@
 
 $(STAMPS)/development: requirements/development.txt requirements/tensorrt.txt requirements/foxglove.txt $(CONSTRAINTS) scripts/install_requirements.sh | $(STAMPS)/packages

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 COMMANDS = (
-    *("demos", "episodes", "codec", "train", "dagger", "import", "write-published", "export", "build-engine"),
+    *("demos", "episodes", "regenerate", "write-libero", "to-lerobot", "from-lerobot"),
+    *("codec", "train", "dagger", "import", "write-published", "export", "build-engine"),
     *("grounding-data", "grounding-eval", "evaluate", "compare", "results", "card", "probe", "bench", "recipe"),
 )
 STAGES = ("grounding", "action")
@@ -17,6 +18,10 @@ USAGE = """usage: inspire COMMAND [options]
 
   demos            record demonstrations of the scripted expert
   episodes         turn recordings of the robot or of teleoperation into demonstrations
+  regenerate       replay and label LIBERO's official demonstrations
+  write-libero     demonstrations of the scripted expert in LIBERO's official layout
+  to-lerobot       demonstrations as a LeRobotDataset
+  from-lerobot     a LeRobotDataset as demonstrations
   codec            fit an action codec, residual VQ or FAST
   train            train a policy; --stage grounding: stage 1, boxes, points and traces in words
   dagger           record episodes that a policy drives and the expert labels
@@ -71,14 +76,21 @@ def _wrong_inputs() -> tuple[type[Exception], ...]:
     """Errors whose message is meant for the user; INSPIRE_TRACEBACK=1 shows where they came from."""
     from inspire_policy.bundle import BundleError
     from inspire_policy.engines.protocol import EngineError
+    from inspire_sim.worlds.base import WorldError
 
-    return ValueError, OSError, BundleError, EngineError
+    return ValueError, OSError, BundleError, EngineError, WorldError
 
 
 _EXTRA = {
     "torch", "transformers", "accelerate", "tensorboard", "safetensors", "onnx", "onnxscript", "h5py", "libero",
     "matplotlib", "timm", "torchvision", "huggingface_hub",
 }  # fmt: skip
+_OWN_MAIN = {
+    "regenerate": ("libero_data.regenerate", "main"),
+    "write-libero": ("libero_data.scripted", "main"),
+    "to-lerobot": ("lerobot.command", "main_export"),
+    "from-lerobot": ("lerobot.command", "main_import"),
+}
 
 
 def _run(command: str, arguments: list[str]) -> int:
@@ -92,6 +104,8 @@ def _run(command: str, arguments: list[str]) -> int:
         return int(_function("published.command", "main_write")(arguments) or 0)
     if command == "episodes":
         return int(_function("episodes.command", "main")(arguments) or 0)
+    if command in _OWN_MAIN:
+        return int(_function(*_OWN_MAIN[command])(arguments) or 0)
     if command in ("evaluate", "compare", "results", "card", "recipe"):  # these read their own arguments
         return int(_function(command, "main")(arguments) or 0)
     import tyro

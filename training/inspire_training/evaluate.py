@@ -5,6 +5,8 @@ domain of its own, whose lines of JSON are read here; this package never imports
 to `episodes.jsonl` as they come, so that an interrupted evaluation goes on where it stopped. Several splits
 (`--split all`, or a list with commas) run one after another over the same seeds, each in a folder of its own.
 
+LIBERO's suites by a published protocol are `inspire evaluate --suite libero_90 --protocol published` (see protocol).
+
 Seeds: evaluation uses 1,000,000 + --seed and up; training and demonstrations stay below 500,000, so no scene is ever
 shared.
 """
@@ -143,7 +145,13 @@ def _make_videos(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line of `evaluate`; returns its exit code."""
+    """The command line of `evaluate`; returns its exit code. With --suite or --protocol it is that of a protocol."""
     import tyro
+
+    given = sys.argv[1:] if arguments is None else arguments
+    if any(word.partition("=")[0] in ("--suite", "--protocol") for word in given):
+        from inspire_training.protocol.command import main as by_protocol
+
+        return by_protocol(given)
 
     return int(tyro.cli(evaluate, prog="inspire evaluate", args=arguments))

@@ -14,6 +14,8 @@ Poses are of the tool in the arm's base frame. Several instructions may share a 
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,6 +28,7 @@ from inspire_policy.rotations import quaternion_from_rotvec, rotvec_from_quatern
 from inspire_training.data.trajectory import Trajectory
 
 FINGER_TRAVEL = 0.04  # m, of one Panda finger
+ROOM = 1_000_000  # bytes kept free beside what a trajectory takes: attributes, indices, the end of the file
 
 
 class TrajectoryWriter:
@@ -51,11 +54,36 @@ class TrajectoryWriter:
         if kind is None:
             self.close()
         else:
+            self.discard()
+
+    def _check_room(self, t: Trajectory, further: Mapping[str, np.ndarray]) -> None:
+        """The HDF5 library ends the process when the disk is full under it, so it is never let near one."""
+        arrays = [*(getattr(t, field.name) for field in dataclasses.fields(t)), *further.values()]
+        needed = ROOM + sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
+        probe = self._partial.with_name(self._partial.name + ".room")
+        try:
+            with open(probe, "wb") as file:
+                os.posix_fallocate(file.fileno(), 0, needed)
+        except OSError as error:
+            raise OSError(
+                f"demonstrations: expected room for {needed / 1e6:.0f} MB beside {self.path}, found none "
+                f"({error.strerror}); free some and run the same command again"
+            ) from error
+        finally:
+            probe.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        with contextlib.suppress(OSError, RuntimeError):
             self._file.close()
-            self._partial.unlink(missing_ok=True)
+        self._partial.unlink(missing_ok=True)
 
     def add(self, t: Trajectory, further: Mapping[str, np.ndarray] | None = None) -> None:
-        """Append one trajectory, and further arrays (T, ...) beside its labels that nobody has to read."""
+        """Append one trajectory, and further arrays beside its labels that nobody has to read.
+
+        Raises OSError, before anything is written of it, when the disk has no room for it.
+        """
+        self._check_room(t, further or {})
         name = f"demo_{self._count}"
         info = json.dumps({"language_instruction": t.instruction})
         demo = self._data.create_group(name)
@@ -85,9 +113,13 @@ class TrajectoryWriter:
         self._file.flush()
 
     def close(self) -> None:
-        """Finish the file."""
-        self._file.close()
-        os.replace(self._partial, self.path)
+        """Finish the file. Raises OSError, with nothing left behind, when the disk is full."""
+        try:
+            self._file.close()
+            os.replace(self._partial, self.path)
+        except (OSError, RuntimeError) as error:
+            self.discard()
+            raise OSError(f"demonstrations: expected room for {self.path}, found: {error}") from error
 
 
 def write_trajectories(path: Path | str, trajectories: Iterable[Trajectory]) -> int:

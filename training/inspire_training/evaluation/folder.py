@@ -38,6 +38,8 @@ class Settings:
     task: str
     instruction: str
     latency: float = 0.0
+    image_size: int = 128
+    route: str = "graph"
 
 
 def claim(folder: Path, settings: Settings) -> None:

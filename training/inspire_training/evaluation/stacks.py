@@ -81,6 +81,8 @@ def run_arguments(settings: Settings, seeds: Sequence[int], logs: Path) -> list[
         arguments += ["--instruction", s.instruction]
     if s.latency:
         arguments += ["--added-latency", str(s.latency)]
+    if s.image_size != Settings.image_size:
+        arguments += ["--image-size", str(s.image_size)]
     return arguments
 
 

@@ -14,6 +14,8 @@ from inspire_policy.bundle import Bundle, BundleError, find_bundle, load_bundle
 from inspire_policy.instructions import checked_instruction, checked_objects, objects_named
 from inspire_sim.renderer import missing_renderer
 
+LIBERO_SPLITS = ("train", "random")  # its recorded initial states; its placement sampler
+
 
 @dataclass(frozen=True)
 class Request:
@@ -35,9 +37,10 @@ def checked(request: Request, environment: Mapping[str, str]) -> Request:
         _check_text(request.instruction, bundle)
     if request.world == "tabletop":
         return _checked_tabletop(request)
-    if request.split not in ("", "train"):
+    if request.split not in ("", *LIBERO_SPLITS):
         raise BadInput(
-            f"split: expected train in {request.world}, found {request.split!r}; held-out splits belong to tabletop"
+            f"split: expected one of {', '.join(LIBERO_SPLITS)} in {request.world}, found {request.split!r}; held-out "
+            "splits belong to tabletop"
         )
     return request
 

@@ -9,7 +9,7 @@ published evaluation.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -202,9 +202,10 @@ class LiberoWorld(RobosuiteWorld):
         """World points (n, 3) in the base frame."""
         return np.asarray((points - self._robot.base_position) @ self._base_axes)
 
-    def _held(self) -> set[str]:
-        """Objects that both finger pads touch: robosuite's `_check_grasp`, for all objects in one pass over the
-        contacts.
+    def _held(self, among: Iterable[str] | None = None) -> set[str]:
+        """Objects that both finger pads touch: robosuite's `_check_grasp`, for all in one pass over the contacts.
+
+        Args: among: instances; None: everything that is no fixture.
         """
         model, gripper = self._env.sim.model, self._env.robots[0].gripper
         pairs = np.asarray(self._env.sim.data.contact.geom).reshape(-1, 2)
@@ -212,8 +213,8 @@ class LiberoWorld(RobosuiteWorld):
         for side in ("left", "right"):
             pads = np.isin(pairs, [model.geom_name2id(geom) for geom in gripper.important_geoms[f"{side}_fingerpad"]])
             touched.append(set(model.geom_bodyid[pairs[:, ::-1][pads]].tolist()))
-        movable = (i for i in self._env.objects_dict if i in self._bodies)
-        return {i for i in movable if touched[0] & self._bodies[i] and touched[1] & self._bodies[i]}
+        asked = (i for i in (self._env.objects_dict if among is None else among) if i in self._bodies)
+        return {i for i in asked if touched[0] & self._bodies[i] and touched[1] & self._bodies[i]}
 
 
 def _decimated(problem: type) -> type:

@@ -48,7 +48,7 @@ class FoxgloveNode(Node):
             self, "cameras", "agentview,wrist", "Names of the cameras whose images are shown, between commas."
         )
         foxglove = _sdk()
-        context = foxglove.Context()
+        self._sdk_context = context = foxglove.Context()  # the server alone does not keep it alive
         try:
             self._server = foxglove.start_server(name="InSpire", host=host, port=port, context=context)
         except RuntimeError as error:

@@ -74,4 +74,4 @@ def _text(value: Value) -> str:
 
 def _range(argument: StackArgument) -> str:
     """The range of a number, which launch has no field for."""
-    return "" if argument.low is None else f" From {argument.low:g} to {argument.high:g}."
+    return "" if argument.low is None else f" From {argument.low:.10g} to {argument.high:.10g}."

@@ -55,7 +55,7 @@ class StackArgument:
         except ValueError:
             raise BadInput(f"{self.name}: expected {_article(type(self.default))}, found {text!r}") from None
         if self.low is not None and self.high is not None and not self.low <= float(value) <= self.high:
-            raise BadInput(f"{self.name}: expected {self.low:g} to {self.high:g}, found {text}")
+            raise BadInput(f"{self.name}: expected {self.low:.10g} to {self.high:.10g}, found {text}")
         return value
 
 

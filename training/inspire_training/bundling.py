@@ -59,7 +59,7 @@ def grounding_of(checkpoint: Checkpoint) -> GroundingSpec | None:
         "trace": trace_prompt(INSTRUCTION).prompt,
     }
     sizes: dict[TaskName, tuple[int, int]] = {name: expected_rows(name) for name in ("box", "point", "trace")}
-    tasks = {
+    tasks: dict[str, GroundingTask] = {
         name: GroundingTask(template=texts[name], rows=rows, columns=columns)
         for name, (rows, columns) in sizes.items()
         if name in asked

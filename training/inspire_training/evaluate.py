@@ -41,6 +41,8 @@ def evaluate(
     task: str = "",
     instruction: str = "",
     latency: float = 0.0,
+    language_every: int = 1,
+    latent: bool = False,
     workers: int = 1,
     videos: Videos = "failures",
 ) -> int:
@@ -60,6 +62,8 @@ def evaluate(
         task: name or index of one task; empty: drawn by the seed.
         instruction: told instead of the task's own words.
         latency: inference time added to each chunk, s; in lockstep counted in control periods, rounded up.
+        language_every: inferences per run of the language model; above 1 only with an action expert.
+        latent: nothing is asked, the policy acts without answers.
         workers: stacks side by side.
         videos: of which episodes: failures, none or all. They are run again for it, after the numbers are written.
 
@@ -67,7 +71,9 @@ def evaluate(
         0 when the evaluation is complete (whatever its rate), 2 bad input, 3 a stack that keeps dying.
     """
     split = split or ("unseen_positions" if world == "tabletop" else "train")
-    settings = Settings(bundle, world, mode, commander, split, task, instruction, latency)
+    settings = Settings(
+        bundle, world, mode, commander, split, task, instruction, latency, language_every=language_every, latent=latent
+    )
     stacks = Stacks()
     try:
         if not through_ros:

@@ -40,6 +40,8 @@ class Settings:
     latency: float = 0.0
     image_size: int = 128
     route: str = "graph"
+    language_every: int = 1
+    latent: bool = False
 
 
 def claim(folder: Path, settings: Settings) -> None:

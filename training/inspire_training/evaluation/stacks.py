@@ -81,6 +81,10 @@ def run_arguments(settings: Settings, seeds: Sequence[int], logs: Path) -> list[
         arguments += ["--instruction", s.instruction]
     if s.latency:
         arguments += ["--added-latency", str(s.latency)]
+    if s.language_every != 1:
+        arguments += ["--language-every", str(s.language_every)]
+    if s.latent:
+        arguments += ["--ask-questions", "false"]
     if s.image_size != Settings.image_size:
         arguments += ["--image-size", str(s.image_size)]
     return arguments

@@ -157,7 +157,7 @@ class InspirePolicy(nn.Module):
         if self.keypoint_head is not None:
             keypoints = self.keypoint_head(features)[:, :places]
         denoising = sampled = None
-        if self.expert is not None:
+        if self.expert is not None and batch.expert is not None:
             told = bridged(states[:, :, -batch.expert.context_rows.shape[1] :], self.expert.config.bridge)
             denoising = self.expert.errors(told, seen, batch.expert, batch.chunk)
             sampled = None if self.training else self.expert.sample_batch(told, seen, batch.expert)

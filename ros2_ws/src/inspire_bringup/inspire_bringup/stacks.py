@@ -179,6 +179,18 @@ SIM_ARGUMENTS: tuple[StackArgument, ...] = (
         high=10.0,
         description="Seconds by which the policy's chunks come later than computed, for experiments.",
     ),
+    StackArgument(
+        name="language_every",
+        default=1,
+        low=1,
+        high=100,
+        description="Inferences per run of the policy's language model; above 1 only with an action expert.",
+    ),
+    StackArgument(
+        name="ask_questions",
+        default=True,
+        description="Whether the policy is asked about the objects named; false: it acts without answers.",
+    ),
     AGREEMENT,
     FOXGLOVE_PORT,
 )
@@ -195,6 +207,8 @@ def sim_stack(
     assets: str = "",
     lockstep_timeout: float = 30.0,
     added_latency: float = 0.0,
+    language_every: int = 1,
+    ask_questions: bool = True,
     agreement: str = "off",
     foxglove_port: int = 0,
 ) -> Stack:
@@ -207,6 +221,7 @@ def sim_stack(
     """
     values: dict[str, Value] = {"world": world, "mode": mode, "commander": commander, "image_size": image_size}
     values.update(lockstep_timeout=lockstep_timeout, added_latency=added_latency, agreement=agreement)
+    values["language_every"] = language_every
     for argument in SIM_ARGUMENTS:
         if argument.name in values:
             argument.parse(values[argument.name])
@@ -230,7 +245,7 @@ def sim_stack(
         nodes.append(node(package="inspire_sim", executable="expert_node", name="expert", parameters=timing))
     elif commander == "policy":
         brain: dict[str, Value] = {**timing, "bundle": bundle_folder(bundle), "body": world, "autostart": True}
-        brain["added_latency"] = added_latency
+        brain.update(added_latency=added_latency, language_every=language_every, ask_questions=ask_questions)
         nodes.append(
             node(package="inspire_policy", executable="policy_node", name="policy", lifecycle=True, parameters=brain)
         )

@@ -76,3 +76,10 @@ def test_every_node_of_the_stack_is_installed():
     stack = sim_stack(commander="expert")
     for spec in (*stack.nodes, recorder(stack, "x.mcap")):
         assert node_command(spec)[:2] == [sys.executable, "-m"]
+
+
+def test_the_policy_is_told_its_pace_and_whether_to_ask():
+    told = next(spec for spec in sim_stack(language_every=4, ask_questions=False).nodes if spec.name == "policy")
+    assert told.parameters["language_every"] == 4 and told.parameters["ask_questions"] is False
+    with pytest.raises(BadInput, match="language_every: expected 1 to 100, found 0"):
+        sim_stack(language_every=0)

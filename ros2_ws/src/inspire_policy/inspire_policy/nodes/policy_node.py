@@ -24,6 +24,7 @@ from inspire_policy.engines.protocol import EngineError
 from inspire_policy.execution import ChunkExecutor, Step
 from inspire_policy.nodes.bundle_swap import BundleSwap
 from inspire_policy.nodes.execute_server import ExecuteServer
+from inspire_policy.nodes.grounding_server import GroundingServer
 from inspire_policy.nodes.health import policy_report
 from inspire_policy.nodes.narrator import Narrator
 from inspire_policy.nodes.observer import Observer
@@ -73,6 +74,13 @@ class PolicyNode(ConfigurableNode):
         self._server = ExecuteServer(self, self._commander)
         self._swap = BundleSwap(self, running=lambda: self._brain, load=self._load, exchange=self._exchange)
         self._narrator = Narrator(self, COMMANDER_ID)
+        self._grounding = GroundingServer(
+            self,
+            running=lambda: self._brain,
+            newest=self._newest,
+            told=lambda: self._commander.instruction,
+            show=self._narrator.show,
+        )
         self._diagnostics = Diagnostics(self, self._report)
         self.create_subscription(DirectionAnswers, "inspire/override", self._on_override, COMMAND)
         self.create_timer(WATCH_PERIOD, self._watch, clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -95,9 +103,7 @@ class PolicyNode(ConfigurableNode):
             on_unusable=self._unusable,
         )
         self._brain = brain
-        checked = (
-            "" if self._settings.body else "; parameter body is empty, so the match with the body is not checked"
-        )
+        checked = "" if self._settings.body else "; parameter body is empty, so the match with the body is not checked"
         self.get_logger().info(
             f"bundle {brain.bundle.manifest.name}: {brain.parity_samples} parity samples agree{checked}"
         )
@@ -189,6 +195,10 @@ class PolicyNode(ConfigurableNode):
         self._since = arrived
         if self._commander.acting:
             self._see(observation, arrived)
+
+    def _newest(self) -> PolicyObservation | None:
+        latest = self._observer.latest if self._brain is not None else None
+        return None if latest is None else latest[0]
 
     def _unusable(self, reason: str) -> None:
         if self._commander.acting:

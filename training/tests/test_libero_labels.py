@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from inspire_policy.directions import question
 from inspire_training.libero_data.answers import MODES, answer_text, question_text
 from inspire_training.libero_data.phrases import CABINET_TOP, TABLE, published_objects
 from inspire_training.libero_data.replay import is_noop
@@ -58,6 +59,11 @@ def test_bodies_and_heights_of_the_published_rule():
     assert rows["the salad dressing"].body({"salad_dressing_1_main"}) == "salad_dressing_1_main"
     with pytest.raises(ValueError, match="the milk: expected a body among milk_1_main, found none"):
         rows["the milk"].body({"ketchup_1_main"})
+
+
+def test_a_model_is_asked_in_the_words_of_the_released_data():
+    for row in TABLE:
+        assert question(row.name) == question_text("direction", row.asked)
 
 
 OFFSET = np.array([0.31, -0.12, -0.05])

@@ -88,5 +88,8 @@ def is_tie(offset: Sequence[float] | np.ndarray, margin: float = 0.01) -> bool:
 
 
 def question(object_name: str) -> str:
-    """The question of the paper for an object as named in the instruction."""
-    return f"In which direction is the {object_name} relative to the robot?"
+    """The question of the paper for an object as named in the instruction; the top or bottom of a thing has no article,
+    as in the released data.
+    """
+    article = "" if object_name.startswith(("top of ", "bottom of ")) else "the "
+    return f"In which direction is {article}{object_name} relative to the robot?"

@@ -74,7 +74,7 @@ class PolicyResponder:
     def _read(self, framed: Framed, ids: list[int], places: np.ndarray) -> Reply:
         end = token_id(self._tokenizer, SEPARATOR)
         length = ids.index(end) if end in ids else len(ids)
-        text = " ".join(self._tokenizer.id_to_token(i) for i in ids[:length])
+        text = " ".join(str(self._tokenizer.id_to_token(i)) for i in ids[:length])
         if end not in ids:
             return Reply(text, None, "no end")
         finer = places[:length] if self._refine else None

@@ -51,16 +51,25 @@ class GroundedFrame:
 
 
 def record_episode(
-    world: World, expert: Expert, *, seed: int, task: str, split: str, every: int, wander: int, max_steps: int = 0
+    world: World,
+    expert: Expert,
+    *,
+    seed: int,
+    task: str,
+    split: str,
+    every: int,
+    wander: tuple[int, int],
+    max_steps: int = 0,
 ) -> list[GroundedFrame]:
     """Frames of one episode, one in `every` steps, up to success or the step limit.
 
     Args:
-        wander: longest wander at the beginning, steps; half of it when something is held. max_steps: 0: the world's.
+        wander: longest wander at the beginning and of one more when something is held, steps. max_steps: 0: the
+            world's.
     """
     episode = world.reset(seed, task=task, split=split)
     rng = np.random.default_rng([seed, 13])
-    stray = Wander(rng, longest=wander, carrying=wander // 2)
+    stray = Wander(rng, longest=wander[0], carrying=wander[1])
     first = int(rng.integers(every))
     seen: list[tuple[int, Observation, Truth, CameraView]] = []
     positions, closed, astray = [], [], []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,11 @@ def grounding_eval(settings: GroundingEvalSettings) -> dict[str, Any]:
     if unknown:
         raise ValueError(f"tasks: expected some of {', '.join(TASKS)}, found {', '.join(sorted(unknown))}")
     sources = open_sources(settings, ("agentview",), held_out=0)
-    wanted = [t for t in (settings.tasks or TASKS) if sum(s.count(t, held_out=False) for s in sources)]
+    asked = [task for task in TASKS if not settings.tasks or task in settings.tasks]
+    wanted = [task for task in asked if any(source.count(task, held_out=False) > 0 for source in sources)]
     if not wanted:
-        raise ValueError(f"data: expected questions of {', '.join(settings.tasks or TASKS)}, found none")
-    mixture = Mixture(sources, source_weights(settings), dict.fromkeys(wanted, 1.0))  # type: ignore[arg-type]
+        raise ValueError(f"data: expected questions of {', '.join(asked)}, found none")
+    mixture = Mixture(sources, source_weights(settings), dict.fromkeys(wanted, 1.0))
     folder, training, responder = _responder(settings, mixture)
     baseline = Baseline(training.get("baseline", {}))
     results: dict[str, Any] = {}
@@ -60,7 +62,7 @@ def grounding_eval(settings: GroundingEvalSettings) -> dict[str, Any]:
     print(table(results))
     if settings.out is not None:
         settings.out.parent.mkdir(parents=True, exist_ok=True)
-        settings.out.write_text(json.dumps(found, indent=1))
+        settings.out.write_text(json.dumps(_plain(found), indent=1))
     return found
 
 
@@ -70,9 +72,20 @@ def table(results: dict[str, Any]) -> str:
     for task, found in results.items():
         for name, (label, form) in LABELS.items():
             if name in found["model"]:
-                model, baseline = (form.format(found[who].get(name, float("nan"))) for who in ("model", "baseline"))
+                model, baseline = (_cell(form, found[who].get(name)) for who in ("model", "baseline"))
                 lines.append(f"| {task} | {found['model']['n']} | {label} | {model} | {baseline} |")
     return "\n".join(lines)
+
+
+def _cell(form: str, value: float | None) -> str:
+    return "none" if value is None or math.isnan(value) else form.format(value)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can say: numbers that there are none of become null."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _responder(settings: GroundingEvalSettings, mixture: Mixture) -> tuple[Path, dict[str, Any], Responder]:

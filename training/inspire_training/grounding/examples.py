@@ -101,9 +101,10 @@ def parse_mixture(text: str) -> dict[TaskName, float]:
             ratio = float(value)
         except ValueError:
             raise ValueError(f"mixture: expected TASK=RATIO,..., found {part!r} in {text!r}") from None
-        if name not in TASKS or not ratio >= 0 or not np.isfinite(ratio):
+        task = next((known for known in TASKS if known == name), None)
+        if task is None or not ratio >= 0 or not np.isfinite(ratio):
             raise ValueError(f"mixture: expected ratios from 0 for {', '.join(TASKS)}, found {part!r}")
-        ratios[name] = ratio  # type: ignore[index]
+        ratios[task] = ratio
     if sum(ratios.values()) <= 0:
         raise ValueError(f"mixture: expected at least one ratio above 0, found {text!r}")
     return ratios
@@ -144,5 +145,7 @@ class Mixture:
     def validation(self, task: TaskName, limit: int, *, held_out: bool = True) -> list[Example]:
         """At most `limit` examples of a task, evenly spread over the sources."""
         places = [(s, n) for s in self.sources for n in range(s.count(task, held_out=held_out))]
-        chosen = np.unique(np.linspace(0, len(places) - 1, min(limit, len(places))).astype(int)) if places else []
+        if not places:
+            return []
+        chosen = np.unique(np.linspace(0, len(places) - 1, min(limit, len(places))).astype(int))
         return [places[i][0].example(task, places[i][1], held_out=held_out) for i in chosen]

@@ -28,6 +28,8 @@ from inspire_training.grounding.tasks import Answer
 from inspire_training.grounding.vocabulary import location_ids, location_steps
 from inspire_training.model.presets import PolicyConfig
 
+FILL = (127, 127, 127)  # behind the image's edges; to go on with its last pixels would enlarge what lies there
+
 
 @dataclass(frozen=True, kw_only=True)
 class Framing:
@@ -58,11 +60,8 @@ class Framer:
 
     def frame(self, example: Example, framing: Framing, rng: np.random.Generator) -> Framed:
         """The example in a random window of its image; in the whole one where too little of the answer is left."""
-        if framing.window:
-            framed = self._framed(example, _random_window(example.size, framing.window, rng))
-            if framed is not None:
-                return framed
-        framed = self._framed(example, None)
+        window = random_window(example.size, framing.window, rng) if framing.window else None
+        framed = self._framed(example, window) or self._framed(example, None)
         if framed is None:
             raise ValueError(
                 f"grounding {example.task}: expected its answer inside the model's image, found it cut off by the crop"
@@ -71,16 +70,15 @@ class Framer:
 
     def _framed(self, example: Example, window: tuple[int, int, int, int] | None) -> Framed | None:
         first = self._cameras[0]
-        left, top, width, height = window or (0, 0, *example.size)
-        way = pixel_map(first.geometry, width, height).after(PixelMap((1, 1), (-left, -top), (width, height)))
+        picture, moved = _windowed(example, window)
+        way = pixel_map(first.geometry, *moved.size).after(moved)
         answer = example.answer.mapped(way).clipped(way.size)
         if answer is None:
             return None
-        pictures = list(example.images.values())
-        images: list[np.ndarray | None] = [first.geometry.apply(_cut(pictures[0], left, top, width, height))]
+        images: list[np.ndarray | None] = [first.geometry.apply(picture)]
         for camera in self._cameras[1:]:
-            picture = example.images.get(camera.name)
-            images.append(None if picture is None else camera.geometry.apply(picture))
+            other = example.images.get(camera.name)
+            images.append(None if other is None else camera.geometry.apply(other))
         return Framed(example, images, answer, way)
 
 
@@ -183,20 +181,36 @@ class GroundingSampler:
         return attention_bias(rows, cached=0, cache_length=0, bidirectional=both_ways)
 
 
-def _random_window(size: tuple[int, int], share: float, rng: np.random.Generator) -> tuple[int, int, int, int]:
+def random_view(example: Example, framing: Framing, rng: np.random.Generator) -> tuple[np.ndarray, PixelMap, Answer]:
+    """A random window of an example's image, the way into it, and the answer there; the whole image where too little
+    of the answer would be left.
+    """
+    if framing.window:
+        picture, way = _windowed(example, random_window(example.size, framing.window, rng))
+        answer = example.answer.mapped(way).clipped(way.size)
+        if answer is not None:
+            coloured = augmented(picture[None].copy(), Augmentation(colour=framing.colour), rng)
+            return coloured[0].numpy(), way, answer
+    picture, way = _windowed(example, None)
+    return picture, way, example.answer.clipped(way.size) or example.answer
+
+
+def random_window(size: tuple[int, int], share: float, rng: np.random.Generator) -> tuple[int, int, int, int]:
     """Left, top, width, height px of a window of about the image, with its aspect ratio."""
     scale = 1.0 + rng.uniform(-share, share)
     width, height = round(size[0] * scale), round(size[1] * scale)
-    left, top = (
-        (outer - inner) / 2 + outer * rng.uniform(-share, share) for outer, inner in zip(size, (width, height))
-    )
+    left = (size[0] - width) / 2 + size[0] * rng.uniform(-share, share)
+    top = (size[1] - height) / 2 + size[1] * rng.uniform(-share, share)
     return round(left), round(top), width, height
 
 
-def _cut(image: np.ndarray, left: int, top: int, width: int, height: int) -> np.ndarray:
-    """A window of an image, continued at its edges."""
+def _windowed(example: Example, window: tuple[int, int, int, int] | None) -> tuple[np.ndarray, PixelMap]:
+    """A window of the first image, grey where there is none, and the way into it; the whole image without a window."""
+    left, top, width, height = window or (0, 0, *example.size)
+    image = next(iter(example.images.values()))
     rows, columns = image.shape[:2]
     margin = max(0, -left, -top, left + width - columns, top + height - rows)
     if margin:
-        image = cv2.copyMakeBorder(image, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
-    return image[top + margin : top + margin + height, left + margin : left + margin + width]
+        image = cv2.copyMakeBorder(image, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=FILL)
+    picture = image[top + margin : top + margin + height, left + margin : left + margin + width]
+    return picture, PixelMap((1.0, 1.0), (-float(left), -float(top)), (width, height))

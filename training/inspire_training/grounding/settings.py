@@ -17,8 +17,7 @@ class GroundingDataSettings(CollectSettings):
     seed: int = 200_000
     every: int = 8
     """One record in so many steps."""
-    wander: int = 24
-    """Up to so many steps an episode first goes somewhere else, and half as many when it holds something."""
+    wander: tuple[int, int] = (24, 12)
     glance: int = 0
     """Cut episodes short after so many steps: many scenes, few records each. 0: to the end."""
     held_out: bool = False

@@ -129,7 +129,8 @@ class GroundingRun:
     def validate(self) -> dict[str, dict[str, float]]:
         """Numbers by task on held-out training episodes; without a task that has none."""
         self._learner.network.eval()
-        responder, numbers = self._learner.responder(), {}
+        responder = self._learner.responder()
+        numbers: dict[str, dict[str, float]] = {}
         for task in self._mixture.tasks:
             examples = self._mixture.validation(task, self._settings.validation_examples)
             if examples:

@@ -1,10 +1,11 @@
-"""The same seed has the same outcome in one process and through the ROS graph, in a real LIBERO task, in lockstep.
+"""The same seed has the same episode in one process and through the ROS graph, in a real LIBERO task, in lockstep.
 
 Runs where LIBERO and its assets are: `make setup-libero`, and their folder in INSPIRE_LIBERO_ASSETS.
 """
 
 import os
 
+import numpy as np
 import pytest
 
 from inspire_sim.results import EpisodeResult, EpisodeSpec
@@ -14,26 +15,64 @@ pytest.importorskip("torch", reason="training is an extra: `make setup-training`
 pytestmark = [
     pytest.mark.skipif(not os.environ.get("INSPIRE_LIBERO_ASSETS"), reason="INSPIRE_LIBERO_ASSETS is not set"),
     pytest.mark.slow,
+    pytest.mark.timeout(600),
 ]
 
-SUITE, TASK = "libero_object", "pick_up_the_salad_dressing_and_place_it_in_the_basket"
-SEEDS = (1_002_000, 1_002_001)
-WALL = ("wall_s", "latency_p50", "latency_p95", "dropped", "stops")  # of the machine, not of the episode
+SUITE, TASK, SEED = "libero_object", "pick_up_the_salad_dressing_and_place_it_in_the_basket", 1_002_001
+OUTCOME = (
+    *("seed", "split", "task", "instruction", "objects", "success", "failure", "reason", "steps", "max_steps", "stage"),
+    *("clamps", "target_start", "destination_start"),
+)
 
 
-def outcome(result: EpisodeResult) -> dict:
-    return {name: value for name, value in vars(result).items() if name not in WALL}
+class Noting:
+    """A commander that is watched: what the arm felt at each of its observations."""
+
+    def __init__(self, commander) -> None:
+        self._commander = commander
+        self.poses: list[np.ndarray] = []
+
+    def __getattr__(self, name):
+        return getattr(self._commander, name)
+
+    def act(self, stamp, seen, truth):
+        self.poses.append(np.concatenate([seen.tool_position, seen.tool_quaternion]))
+        return self._commander.act(stamp, seen, truth)
 
 
-def test_both_routes_have_the_same_outcome(run):
+def recorded_poses(path) -> np.ndarray:
+    """Tool poses of a recorded run, one per stamp."""
+    from mcap.reader import make_reader
+    from mcap_ros2.decoder import DecoderFactory
+
+    poses = {}
+    with open(path, "rb") as stream:
+        for _, channel, _, message in make_reader(stream, decoder_factories=[DecoderFactory()]).iter_decoded_messages():
+            if channel.topic == "/arm/state_pose":
+                stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
+                position, turn = message.pose.position, message.pose.orientation
+                poses[stamp] = [position.x, position.y, position.z, turn.x, turn.y, turn.z, turn.w]
+    return np.array([poses[stamp] for stamp in sorted(poses)])
+
+
+def test_both_routes_have_the_same_episode(run, tmp_path):
+    from inspire_training.protocol.episode import run_episode
     from inspire_training.protocol.worker import Worker, WorkerSettings
 
-    stack = ("--world", SUITE, "--commander", "expert", "--task", TASK, "--split", "random")
-    ended = run(*stack, "--seeds", ",".join(map(str, SEEDS)))
+    stack = ("--world", SUITE, "--commander", "expert", "--task", TASK, "--split", "random", "--seeds", SEED)
+    ended = run(*stack, "--record", tmp_path / "run.mcap", timeout=500)
     assert ended.code == 0, ended.errors
-    through_ros = [EpisodeResult.from_json(line) for line in ended.output.splitlines() if line.startswith("{")]
+    (line,) = [line for line in ended.output.splitlines() if line.startswith("{")]
+    theirs = EpisodeResult.from_json(line)
     worker = Worker(WorkerSettings(suite=SUITE, commander="expert", bundle="", image_size=128))
-    direct = [worker.run(EpisodeSpec(seed, "random", TASK)) for seed in SEEDS]
+    world, commander = worker.parts()
+    noting = Noting(commander)
+    ours = run_episode(world, noting, EpisodeSpec(SEED, "random", TASK))
     worker.close()
-    assert [outcome(result) for result in direct] == [outcome(result) for result in through_ros]
-    assert all(result.success and result.compared > 50 for result in direct)
+    assert {name: getattr(ours, name) for name in OUTCOME} == {name: getattr(theirs, name) for name in OUTCOME}
+    assert ours.success and ours.direction_accuracy == theirs.direction_accuracy == 1.0
+    poses = np.array(noting.poses)
+    found = recorded_poses(tmp_path / "run.mcap")
+    begins = [i for i in range(len(found)) if np.array_equal(found[i], poses[0])]
+    assert len(poses) == ours.steps and begins, "the first pose of the episode is in the recording"
+    np.testing.assert_array_equal(found[begins[-1] : begins[-1] + len(poses)], poses)

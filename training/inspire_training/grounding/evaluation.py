@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ import torch
 from inspire_training.checkpoint import find_checkpoint, load_checkpoint
 from inspire_training.grounding.answering import PolicyResponder, Responder
 from inspire_training.grounding.examples import Mixture
-from inspire_training.grounding.metrics import Baseline, score
-from inspire_training.grounding.prompt import TASKS
+from inspire_training.grounding.metrics import Baseline, baseline_of, score
+from inspire_training.grounding.prompt import TASKS, TaskName
 from inspire_training.grounding.sampler import GroundingSampler
-from inspire_training.grounding.settings import GroundingEvalSettings
+from inspire_training.grounding.settings import GroundingEvalSettings, SourceSettings
 from inspire_training.grounding.sources import open_sources, source_weights
 
 LABELS = {
@@ -40,14 +41,15 @@ def grounding_eval(settings: GroundingEvalSettings) -> dict[str, Any]:
     unknown = set(settings.tasks) - set(TASKS)
     if unknown:
         raise ValueError(f"tasks: expected some of {', '.join(TASKS)}, found {', '.join(sorted(unknown))}")
-    sources = open_sources(settings, ("agentview",), held_out=0)
+    folder = find_checkpoint(settings.checkpoint)
+    sources = open_sources(settings, _cameras(folder), held_out=0)
     asked = [task for task in TASKS if not settings.tasks or task in settings.tasks]
     wanted = [task for task in asked if any(source.count(task, held_out=False) > 0 for source in sources)]
     if not wanted:
         raise ValueError(f"data: expected questions of {', '.join(asked)}, found none")
     mixture = Mixture(sources, source_weights(settings), dict.fromkeys(wanted, 1.0))
-    folder, training, responder = _responder(settings, mixture)
-    baseline = Baseline(training.get("baseline", {}))
+    training, responder = _responder(folder, settings, mixture)
+    baseline = _baseline(settings, training, mixture.tasks)
     results: dict[str, Any] = {}
     for task in mixture.tasks:
         limit = settings.examples or 10**9
@@ -88,15 +90,30 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def _responder(settings: GroundingEvalSettings, mixture: Mixture) -> tuple[Path, dict[str, Any], Responder]:
-    """The checkpoint's folder, its training facts, and who answers."""
-    folder = find_checkpoint(settings.checkpoint)
+def _cameras(folder: Path) -> tuple[str, ...]:
+    """Whose images a model was asked about: all of a policy that also acts, the first one in stage 1."""
+    facts = json.loads((folder / "checkpoint.json").read_text())
+    if "config" not in facts or facts["training"].get("stage") == "grounding":
+        return ("agentview",)
+    return tuple(camera["name"] for camera in facts["config"]["cameras"])
+
+
+def _baseline(settings: GroundingEvalSettings, training: dict[str, Any], tasks: Sequence[TaskName]) -> Baseline:
+    """Of the records asked for, else what the checkpoint was trained on."""
+    if not settings.baseline:
+        return Baseline(training.get("baseline", {}))
+    chosen = SourceSettings(data=settings.baseline, images=settings.images, coordinates=settings.coordinates)
+    sources = open_sources(chosen, ("agentview",), held_out=0)
+    return baseline_of(Mixture(sources, source_weights(chosen), dict.fromkeys(tasks, 1.0)))
+
+
+def _responder(folder: Path, settings: GroundingEvalSettings, mixture: Mixture) -> tuple[dict[str, Any], Responder]:
+    """A checkpoint's training facts, and who answers."""
     if (folder / "config.json").is_file():  # a model of transformers
         from inspire_training.grounding.chat_learner import load_chat
 
-        facts = json.loads((folder / "checkpoint.json").read_text())["training"]
-        return folder, facts, load_chat(folder)
+        return json.loads((folder / "checkpoint.json").read_text())["training"], load_chat(folder)
     checkpoint = load_checkpoint(folder)
     sampler = GroundingSampler(mixture, checkpoint.config, checkpoint.style(), checkpoint.tokenizer)
     responder = PolicyResponder(checkpoint.model, sampler, checkpoint.tokenizer, refine=settings.refine)
-    return folder, dict(checkpoint.training), responder
+    return dict(checkpoint.training), responder

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from inspire_training.grounding.answering import Reply
-from inspire_training.grounding.examples import Example
+from inspire_training.grounding.examples import Example, Mixture
+
+BASELINE_EXAMPLES = 2000
 
 
 def intersection_over_union(found: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -73,6 +75,12 @@ class Baseline:
         if isinstance(known, str):
             return Reply(known)
         return Reply("", (np.array(known) * example.size).reshape(example.answer.values.shape))
+
+
+def baseline_of(mixture: Mixture) -> Baseline:
+    """Of at most BASELINE_EXAMPLES training examples of each task."""
+    tasks = (mixture.validation(task, BASELINE_EXAMPLES, held_out=False) for task in mixture.tasks)
+    return Baseline.of(example for examples in tasks for example in examples)
 
 
 def _typical(values: list[Any]) -> Any:

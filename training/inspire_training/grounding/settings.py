@@ -92,6 +92,8 @@ class GroundingEvalSettings(SourceSettings):
     """Tasks to be asked; all that the data has when empty."""
     examples: int = 400
     """Of each task, evenly spread; 0 for all."""
+    baseline: tuple[Path, ...] = ()
+    """Records that the trivial baselines are made of; those that the checkpoint was trained on when empty."""
     batch: int = 32
     refine: bool = True
     """Read location tokens finer than their steps, as the mean of the model's distribution around the one it said."""

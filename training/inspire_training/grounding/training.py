@@ -17,12 +17,10 @@ from torch.utils.tensorboard import SummaryWriter
 
 from inspire_training.grounding.answering import Responder
 from inspire_training.grounding.examples import Mixture, parse_mixture
-from inspire_training.grounding.metrics import Baseline, score
+from inspire_training.grounding.metrics import baseline_of, score
 from inspire_training.grounding.settings import GroundingTrainSettings
 from inspire_training.grounding.sources import open_sources, source_weights
 from inspire_training.progress import Progress
-
-BASELINE_EXAMPLES = 2000  # of each task, that the trivial baselines are made of
 
 
 class Learner(Protocol):
@@ -78,9 +76,7 @@ class GroundingRun:
         if settings.resume:
             learner.load(self._optimizer)
         self._board = SummaryWriter(str(settings.out / "curves"), purge_step=self._step or None)
-        self._baseline = Baseline.of(
-            example for task in mixture.tasks for example in mixture.validation(task, BASELINE_EXAMPLES, held_out=False)
-        )
+        self._baseline = baseline_of(mixture)
 
     def loop(self) -> Path:
         """Steps until the end; validates and saves every `checkpoint_seconds` and at the end."""

@@ -91,7 +91,7 @@ def _record_demos(settings: DemosSettings, shard: Shard) -> tuple[int, int]:
     def make(world: World, seed: int) -> Actor:
         rng = np.random.default_rng([seed, 7])
         disturbance = Disturbance(rng)
-        wander = Wander(rng, longest=settings.wander or settings.glance // 2, carrying=settings.wander)
+        wander = Wander(rng, longest=settings.wander[0] or settings.glance // 2, carrying=settings.wander[1])
         return lambda observation, truth, label: wander.apply(disturbance.apply(label), holding=_holding(truth))
 
     return _record_shard(settings, shard, make, max_steps=settings.glance or None)
@@ -104,7 +104,7 @@ def _record_dagger(settings: DaggerSettings, shard: Shard) -> tuple[int, int]:
 
     def make(world: World, seed: int) -> Actor:
         rng = np.random.default_rng([seed, 11])
-        wander = Wander(rng, longest=settings.wander, carrying=settings.wander)
+        wander = Wander(rng, longest=settings.wander[0], carrying=settings.wander[1])
         queue: list[np.ndarray | None] = []  # None: the expert's turn
 
         def act(observation: Observation, truth: Truth, label: np.ndarray) -> np.ndarray:

@@ -55,7 +55,7 @@ class Plan:
 
 
 PLANS: dict[str, Plan] = {
-    "tabletop": Plan(world="tabletop", detours=100, polish=30),
+    "tabletop": Plan(world="tabletop", detours=120, polish=30),
     "libero_object": Plan(
         world="libero_object", tasks=("0", "1", "2", "3", "4"), demos=160, glances=600, minutes=(25, 12, 40)
     ),
@@ -112,7 +112,7 @@ def stages(s: RecipeSettings) -> list[Stage]:
 
         return run
 
-    def dagger(name: str, teacher: str, count: int, seed: int, wander: int = 0) -> Callable[[], None]:
+    def dagger(name: str, teacher: str, count: int, seed: int, wander: tuple[int, int] = (0, 0)) -> Callable[[], None]:
         def run() -> None:
             from inspire_training import collect
 
@@ -195,7 +195,7 @@ def stages(s: RecipeSettings) -> list[Stage]:
         return [*listed, Stage("export", partial(export, "final"))]
     return [
         *listed,
-        Stage("detours", dagger("detours", "final", plan.detours, 102_000, wander=12)),
+        Stage("detours", dagger("detours", "final", plan.detours, 102_000, wander=(12, 30))),
         Stage("polish", train("polish", third | {"detours": 2.0}, plan.polish, "final", rate=4e-4, last=True)),
         Stage("export", partial(export, "polish")),
     ]

@@ -190,8 +190,8 @@ class CollectSettings:
     """Names or indices; shards take turns. Every task of the world when empty."""
     split: str = ""
     """Empty: random where the world has it (LIBERO keeps its recorded initial states for evaluation), else train."""
-    wander: int = 0
-    """Up to so many steps an episode first goes somewhere else, and once more when it holds something."""
+    wander: tuple[int, int] = (0, 0)
+    """Up to so many steps an episode first goes somewhere else, and up to so many once it holds something."""
     workers: int = 2
 
 

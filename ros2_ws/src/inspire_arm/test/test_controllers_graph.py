@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from geometry_msgs.msg import PoseStamped, TwistStamped
 from inspire_msgs.msg import GateStatus
-from stand import CONTRACT, EVERYTHING, Stand
+from stand import CONTRACT, EVERYTHING, Stand, end
 from std_msgs.msg import Float64
 
 from inspire_policy.ros import messages, qos
@@ -82,8 +82,7 @@ class Rig(Stand):
 
     def close(self) -> None:
         if self.arm is not None:
-            self.arm.kill()
-            self.arm.wait()
+            end(self.arm)
         super().close()
 
 

@@ -20,6 +20,11 @@ def test_the_document_has_the_tables_of_the_code():
     assert filled(text) == text, "expected the tables of the code: run python -m inspire_arm.document docs/gate.md"
 
 
+def test_a_document_without_a_place_for_the_tables_is_refused():
+    with pytest.raises(ValueError, match="expected a table that begins with .* parameter .* found none"):
+        filled("# The arm gate")
+
+
 def test_every_reason_is_used_and_tells_what_and_how():
     used = set(
         re.findall(r"\b[A-Z][A-Z_]+\b", "".join(p.read_text() for p in SOURCES.rglob("*.py") if p.name != "reasons.py"))

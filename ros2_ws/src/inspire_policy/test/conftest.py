@@ -60,6 +60,4 @@ def launch(domain, tiny):
 
     yield start
     for process in started:
-        if process.process.poll() is None:
-            process.process.kill()
-            process.process.communicate()
+        process.end()

@@ -141,6 +141,7 @@ class Witness:
             return
         if abs(math.hypot(*command.quaternion) - 1.0) > 2e-3:
             self._break(f"a command without an orientation: {command.quaternion}")
+            return
         if command.opening is not None and not 0.0 <= command.opening <= 1.0:
             self._break(f"an opening of {command.opening}")
         if command is self._motion or (self.setup.lockstep and command is self._target):
@@ -203,7 +204,7 @@ class Witness:
         ):
             change = math.hypot(*(now if old is None else now - old))
             if change > most * seconds + 1e-7 and not (name == "linear" and new & CUTS):
-                self._break(f"a {name} change of {change:.4g} within {seconds:.4g} s")
+                self._break(f"a change of {name} speed of {change:.4g} within {seconds:.4g} s")
         if before is not None and not new & TAKEN_BACK and not setup.lockstep:
             self.broken += step(command, before, min((event.at - self._motion_at) * 1e-9, 2 * period), setup)
         self._judge_right(event, new, pose, command)

@@ -12,6 +12,7 @@ import numpy as np
 from inspire_policy.directions import GRASPED_AXIS
 
 CLEARLY_WRONG = 0.02  # m by which a direction's share of the offset falls short of the largest one
+TIE = 0.01  # m, as in `inspire_policy.directions.is_tie`
 SPEED = 0.6  # of the largest translation lead
 _DIRECTIONS = np.array([-3, -2, -1, 1, 2, 3])
 
@@ -20,6 +21,14 @@ def clearly_wrong(axes: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """Whether objects clearly do not lie in the directions `axes` (n,), none of them 0; `offsets` (n, 3) to them, m."""
     component = np.sign(axes) * np.take_along_axis(offsets, np.abs(axes)[:, None] - 1, axis=1)[:, 0]
     return component < np.abs(offsets).max(axis=1) - CLEARLY_WRONG
+
+
+def toss_up(axes: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Whether answers are ties that noise decides: not grasped, the two largest components within TIE; (...,) of axes
+    (...,) and offsets (..., 3), m.
+    """
+    largest = np.sort(np.abs(offsets), axis=-1)
+    return (axes != GRASPED_AXIS) & (largest[..., 2] - largest[..., 1] < TIE)
 
 
 def given_answers(

@@ -14,7 +14,7 @@ from inspire_policy.directions import DirectionWords
 from inspire_policy.sequences.base import SequenceStyle
 from inspire_policy.tokens import UNKNOWN, TextTokenizer, text_ids, token_id
 from inspire_training.batch import TrainingBatch
-from inspire_training.data.answers import given_answers
+from inspire_training.data.answers import given_answers, toss_up
 from inspire_training.data.augmentation import Augmentation, augmented
 from inspire_training.data.frames import NO_OBJECT, FrameStore
 from inspire_training.data.layouts import LayoutTable
@@ -86,11 +86,14 @@ class FrameSampler:
         self.frames = sum(len(rows) for rows in self._training)
 
     def _rarities(self) -> np.ndarray:
-        """How rare each answer -3..3 is among the training frames as they are drawn, (7,); 1 is the mean."""
+        """How rare each answer -3..3 is among the training frames as they are drawn, ties left out, (7,); 1 is the
+        mean.
+        """
         counts = np.zeros(7)
         for share, store, rows in zip(self._shares, self._stores, self._training):
             axes = store.directions[rows]
-            counts += share * np.bincount(axes[axes != NO_OBJECT] + 3, minlength=7) / max(1, len(rows))
+            counted = (axes != NO_OBJECT) & ~toss_up(axes, store.offsets[rows])
+            counts += share * np.bincount(axes[counted] + 3, minlength=7) / max(1, len(rows))
         return counts.sum() / 7 / np.maximum(counts, 1e-3 * counts.sum())
 
     def batch(self, size: int, augmentation: Augmentation, *seed: int) -> TrainingBatch:
@@ -154,6 +157,9 @@ class FrameSampler:
         answer_mask = table.answer_mask[layout]
         if answer_ids.shape[1] and augmentation.balance:
             rarity = self._rarity[np.clip(directions, -3, 3) + 3] ** augmentation.balance
+            # A rare answer to a tie is noise: weighed like the rare ones it is given too often, right where it hurts,
+            # at the grasp, and the arm obeys it.
+            rarity = np.where(toss_up(directions, offsets), np.minimum(rarity, 1.0), rarity)
             answer_mask = (answer_mask * rarity).astype(np.float32)
         codes = np.zeros((size, 0), dtype=np.int64)
         if self._codec.codes:

@@ -118,6 +118,19 @@ def check_options(program: list[str], options: list[str]) -> None:
                 assert re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text), f"{' '.join(program)} has no {name}"
 
 
+SELECTORS = {"--stage", "--suite", "--protocol"}  # options that choose among several commands of one name
+
+
+def check_inspire(words: list[str]) -> None:
+    subcommand = [word for word in words[:1] if not word.startswith("-")]
+    chosen = []
+    for i, option in enumerate(words):
+        if option.partition("=")[0] in SELECTORS:
+            chosen += words[i : i + (1 if "=" in option else 2)]
+    options = [word for word in words[1:] if not (word == "--stage" or word.startswith("--stage="))]
+    check_options([".venv/bin/inspire", *subcommand, *chosen], options)
+
+
 def check_make(words: list[str]) -> None:
     targets = [word for word in words if "=" not in word and not word.startswith("-")]
     assert set(targets) <= makefile_targets(), f"Makefile has no {set(targets) - makefile_targets()}"
@@ -153,8 +166,7 @@ def check_command(words: list[str]) -> None:
     elif program == "make":
         check_make(rest)
     elif program in {".venv/bin/inspire", "inspire"}:
-        subcommand = [word for word in rest[:1] if not word.startswith("-")]
-        check_options([".venv/bin/inspire", *subcommand], rest[1:])
+        check_inspire(rest)
     elif program in {".venv/bin/python", "python", "python3"} and rest[0] == "-m":
         subcommand = [word for word in rest[2:3] if not word.startswith("-")]
         check_options([".venv/bin/python", "-m", rest[1], *subcommand], rest[2:])

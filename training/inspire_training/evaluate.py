@@ -48,6 +48,8 @@ def evaluate(
 ) -> int:
     """Evaluate a bundle, or the scripted expert, and write result.json.
 
+    LIBERO's suites as published: `inspire evaluate --protocol published --help`.
+
     Args:
         bundle: name or folder of the bundle.
         world: tabletop, libero_spatial, libero_object, libero_goal, libero_10 or libero_90.

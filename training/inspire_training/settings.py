@@ -36,7 +36,7 @@ class LossWeights:
 @dataclass(frozen=True, kw_only=True)
 class TrainSettings:
     """Train a policy on demonstrations; the same command runs on a CPU, on one GPU and, under `accelerate launch`,
-    on many.
+    on many. Grounding alone, the first of two stages: `inspire train --stage grounding --help`.
 
     Ends after `steps` steps or `minutes` minutes, whichever comes first; the learning rate follows the nearer end.
     """

@@ -95,3 +95,12 @@ def test_answers():
     )
     assert message.header.frame_id == "panda_link0" and list(message.words) == list(REP103.words)
     assert (message.answers[0].object, message.answers[0].word, message.answers[0].axis) == ("milk", "left", 2)
+
+
+def test_the_info_of_an_ideal_camera_projects_its_axis_to_the_middle():
+    info = messages.to_camera_info(width=640, height=480, focal=500.0, stamp=7, frame="wrist_color_optical_frame")
+    k, p = np.array(info.k).reshape(3, 3), np.array(info.p).reshape(3, 4)
+    assert np.allclose(k @ (0, 0, 2) / 2, (320, 240, 1)) and np.allclose(k @ (0.2, 0.1, 1), (420, 290, 1))
+    assert np.array_equal(p[:, :3], k) and np.array_equal(np.array(info.r).reshape(3, 3), np.eye(3))
+    assert (info.width, info.height, list(info.d)) == (640, 480, [0.0] * 5)
+    assert messages.stamp_ns(info.header.stamp) == 7 and info.header.frame_id == "wrist_color_optical_frame"

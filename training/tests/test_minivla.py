@@ -94,8 +94,7 @@ def same_as_published(checkpoint: Checkpoint, plain: PlainMiniVLA, inputs: int) 
         pixels = rng.integers(0, 256, (side, side, 3), dtype=np.uint8)
         objects = tuple(rng.permutation(OBJECTS)[: rng.integers(1, 4)].tolist())
         instruction = f"pick up the {objects[0]} and place it in the {objects[-1]}"
-        geometry = checkpoint.config.cameras[0]
-        image = policy_image(pixels, geometry)
+        image = torch.from_numpy(checkpoint.config.cameras[0].geometry.apply(pixels))[None]
         answers, codes, passes = published_procedure(plain, style, image, instruction, objects, words)
         tick = policy.tick({"agentview": pixels}, np.zeros(3), np.array([1.0, 0, 0, 0]), 1.0, instruction, objects)
         assert tuple(a.word for a in tick.answers) == answers, seed
@@ -104,13 +103,6 @@ def same_as_published(checkpoint: Checkpoint, plain: PlainMiniVLA, inputs: int) 
         said |= set(answers)
         spoken |= {tuple(codes)}
     assert len(said) > 1 and len(spoken) > 1, "inputs that make a difference"
-
-
-def policy_image(pixels: np.ndarray, camera: object) -> torch.Tensor:
-    from inspire_policy.images import ImageGeometry
-
-    geometry = ImageGeometry(camera.width, camera.height, camera.crop, camera.flip, camera.filter)
-    return torch.from_numpy(geometry.apply(pixels))[None]
 
 
 def test_one_vision_pass_gives_what_the_published_procedure_gives(exact: tuple[Checkpoint, PlainMiniVLA]) -> None:

@@ -19,6 +19,7 @@ from inspire_msgs.msg import (
     EndEffectorAction,
     EpisodeStatus,
     GateStatus,
+    Grounding,
     SceneTruth,
 )
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -77,6 +78,7 @@ def subscriptions(cameras: Sequence[str]) -> tuple[Subscription, ...]:
         Subscription("inspire/answers", DirectionAnswers, _LATCHED, of_commander=True),
         Subscription("inspire/override", DirectionAnswers, _STREAM),
         Subscription("inspire/agreement", Agreement, _STREAM, of_commander=True),
+        Subscription("inspire/grounding", Grounding, _LATCHED, of_commander=True),
         Subscription("inspire/object_positions", TransformStamped, _STREAM),
         Subscription("inspire/action", EndEffectorAction, _STREAM, of_commander=True),
         Subscription("inspire/action_chunk", ActionChunk, _STREAM, of_commander=True),

@@ -75,7 +75,7 @@ def test_missing_file_and_missing_folder_are_refused(copy):
     ("changes", "message"),
     [
         ({"schema_version": 2}, "expected schema_version 1, found 2"),
-        ({"program__kind": "diffusion"}, "expected kind one of autoregressive, found 'diffusion'"),
+        ({"program__kind": "diffusion"}, "expected kind one of autoregressive, expert, found 'diffusion'"),
         ({"program__sequence_style": "fancy"}, "expected sequence_style one of compact, .* found 'fancy'"),
         ({"program__action_codec": "fancy"}, "expected action_codec one of .*, found 'fancy'"),
         ({"chunk_length": "8"}, "policy.json.chunk_length: expected int, found '8'"),

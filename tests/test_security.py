@@ -88,18 +88,19 @@ def onlooker():
 
 
 def running_stack(folder: Path, timeout: float = 120.0) -> dict[str, Rights]:
-    """What the nodes of the simulated stack use, once sim and policy use all they are allowed, or after `timeout` s."""
+    """What the nodes of the simulated stack use, once sim and policy use all they are allowed and nothing has been added
+    for 1.5 s, or after `timeout` s.
+    """
     stack = sim_stack(commander="policy")
     nodes = (*stack.nodes, recorder(stack, str(folder / "topics.mcap")))
     seen: dict[str, Rights] = {}
     with Processes(nodes, environment=os.environ, log_folder=folder) as processes, onlooker() as node:
-        deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
+        deadline, unchanged = time.monotonic() + timeout, 0
+        while time.monotonic() < deadline and unchanged < 5:
             assert processes.new_exits() == []
-            seen = {spec.enclave: rights(node, spec.name) for spec in nodes}
-            complete = not unused(ALLOWED["/inspire/sim"], seen["/inspire/sim"])
-            if complete and not unused(ALLOWED["/inspire/policy"], seen["/inspire/policy"]):
-                break
+            before, seen = seen, {spec.enclave: rights(node, spec.name) for spec in nodes}
+            whole = not any(unused(ALLOWED[enclave], seen[enclave]) for enclave in ("/inspire/sim", "/inspire/policy"))
+            unchanged = unchanged + 1 if whole and seen == before else 0
             time.sleep(0.3)
     return seen
 

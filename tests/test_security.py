@@ -88,8 +88,8 @@ def onlooker():
 
 
 def running_stack(folder: Path, timeout: float = 120.0) -> dict[str, Rights]:
-    """What the nodes of the simulated stack use, once sim and policy use all they are allowed and nothing has been added
-    for 1.5 s, or after `timeout` s.
+    """What the nodes of the simulated stack use, once sim and policy use all they are allowed and nothing has been
+    added for 1.5 s, or after `timeout` s.
     """
     stack = sim_stack(commander="policy")
     nodes = (*stack.nodes, recorder(stack, str(folder / "topics.mcap")))

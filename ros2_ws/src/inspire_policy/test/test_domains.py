@@ -45,8 +45,13 @@ def test_a_process_that_has_reserved_all_is_given_its_oldest_again(monkeypatch, 
     monkeypatch.setattr(domains, "_held", {})
     monkeypatch.setattr(domains, "_ports_are_free", lambda domain: domain != 98)
     first, second = free_domain_id(), free_domain_id()
-    assert {first, second} == {97, 99}
+    assert {first, second} == {97, 99}, "98 is somebody else's"
     assert [free_domain_id() for _ in range(3)] == [first, second, first]
+    monkeypatch.setattr(domains, "_ports_are_free", lambda domain: True)
+    monkeypatch.setattr(domains, "HELD_AT_MOST", 2)
+    assert free_domain_id() == second, "one that holds many leaves the rest to others"
+    monkeypatch.setattr(domains, "HELD_AT_MOST", 3)
+    assert free_domain_id() == 98
     monkeypatch.setattr(domains, "_ports_are_free", lambda domain: False)
     with pytest.raises(NoFreeDomain):
         free_domain_id()

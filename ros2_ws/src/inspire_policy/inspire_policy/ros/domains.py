@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 _DOMAINS = range(1, 101)  # above 101 the ports collide with Linux's ephemeral ones
+HELD_AT_MOST = 16  # by one process: two long runs of tests must not take every domain from each other
 _held: dict[int, int] = {}  # domain -> its lock: a domain stays reserved while this process lives
 
 
@@ -19,24 +20,34 @@ class NoFreeDomain(RuntimeError):
 def free_domain_id() -> int:
     """A ROS domain id that no process on this machine uses, reserved for the life of this process.
 
-    A process that has reserved them all, as a long run of tests does, is given its own ones again, the oldest first,
-    once nobody listens there any more.
+    A process that has reserved HELD_AT_MOST of them, as a long run of tests does, is given its own ones again, the
+    oldest first, where nobody listens any more; so is one that finds all others taken.
 
     Raises:
         NoFreeDomain: every domain is taken.
     """
+    domain = _again() if len(_held) >= HELD_AT_MOST else None
+    domain = domain or _another() or _again()
+    if domain is None:
+        raise NoFreeDomain(
+            "expected a free ROS domain id between 1 and 100, found none; stop some ROS processes or set ROS_DOMAIN_ID"
+        )
+    return domain
+
+
+def _another() -> int | None:
+    """One that nobody has."""
     start = os.getpid() % len(_DOMAINS)
-    for offset in range(len(_DOMAINS)):
-        domain = _DOMAINS[(start + offset) % len(_DOMAINS)]
-        if _reserve(domain):
-            return domain
-    for domain in list(_held):
-        if _ports_are_free(domain):
-            _held[domain] = _held.pop(domain)  # now the youngest
-            return domain
-    raise NoFreeDomain(
-        "expected a free ROS domain id between 1 and 100, found none; stop some ROS processes or set ROS_DOMAIN_ID"
-    )
+    candidates = (_DOMAINS[(start + offset) % len(_DOMAINS)] for offset in range(len(_DOMAINS)))
+    return next((domain for domain in candidates if _reserve(domain)), None)
+
+
+def _again() -> int | None:
+    """The oldest of this process's own where nobody listens; it is the youngest then."""
+    domain = next((domain for domain in _held if _ports_are_free(domain)), None)
+    if domain is not None:
+        _held[domain] = _held.pop(domain)
+    return domain
 
 
 def _reserve(domain: int) -> bool:

@@ -65,6 +65,10 @@ class Client:
         self._body.wait(sent.done, "answer to a goal")
         return sent.result()
 
+    def objects(self) -> set[str]:
+        """All that feedback has named so far."""
+        return {answer.object for feedback in self.feedback for answer in feedback.answers.answers}
+
     def judge(self, success: bool, reason: str = "") -> Judge.Response:
         asked = self._judge.call_async(Judge.Request(success=success, reason=reason))
         self._body.wait(asked.done, "answer of the judge")
@@ -112,9 +116,12 @@ def test_goals_end_as_they_are_judged_with_answers_as_feedback(body, client):
 
     handle = client.send()
     acting(body, handle)
-    assert client.judge(False, "dropped it").accepted
+    answer = client.judge(False, "dropped it")
+    assert answer.accepted
     status, result = client.ended(handle)
-    assert (status, result.outcome, result.steps) == (GoalStatus.STATUS_ABORTED, Result.JUDGED_FAILURE, 0)
+    assert (status, result.outcome, result.reason) == (GoalStatus.STATUS_ABORTED, Result.JUDGED_FAILURE, "dropped it")
+    # The newest observation is answered at once: before or after the judgement.
+    assert result.steps <= 1 and f"ended after {result.steps} steps" in answer.message
 
     body.say(INSTRUCTION)
     body.wait_state(CommanderStatus.ACTING)
@@ -153,6 +160,7 @@ def test_cancelled_replaced_and_withdrawn_goals_say_so(body, client):
     _, result = client.ended(first)
     assert result.outcome == Result.CANCELED and other in result.reason
     acting(body, second, other)
+    body.wait(lambda: "bread" in client.objects(), "an answer to the newest observation")
     client.step()
     body.say(other)  # the same again changes nothing
     client.step()

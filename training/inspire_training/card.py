@@ -14,7 +14,7 @@ from typing import Any
 import tyro
 
 from inspire_policy.bundle import Bundle, find_bundle, load_bundle
-from inspire_training.evaluation.folder import write_file
+from inspire_training.evaluation.folder import weights_of, write_file
 from inspire_training.evaluation.page import evaluation_section
 from inspire_training.evaluation.saved import SavedError, SavedSplit, read_saved
 
@@ -143,12 +143,18 @@ def facts(bundle: Bundle) -> str:
 
 def _evaluation(bundle: Bundle, name: str, folder: Path) -> str:
     parts: dict[str, SavedSplit] = read_saved(folder)
+    mine = weights_of(str(bundle.path))
     for split in parts.values():
         found = Path(split.settings.get("bundle", "")).name if split.settings.get("commander") == "policy" else "none"
         if found not in (bundle.manifest.name, bundle.path.name):
             raise SavedError(
                 f"{split.folder}: expected an evaluation of the bundle {bundle.manifest.name}, found one of {found}; "
                 f"`inspire evaluate --bundle {bundle.manifest.name} --out FOLDER` makes one"
+            )
+        if split.settings.get("weights", mine) != mine:
+            raise SavedError(
+                f"{split.folder}: expected an evaluation of these weights of {bundle.manifest.name} ({mine}), found "
+                f"one of {split.settings['weights']}; evaluate the bundle as it is now"
             )
     return evaluation_section(name, parts)
 

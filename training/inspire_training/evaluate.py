@@ -22,7 +22,7 @@ from typing import Any
 
 from inspire_sim.results import UNSEEN_SEEDS, EpisodeResult, summary, table
 from inspire_training.evaluation.episodes import Evaluation
-from inspire_training.evaluation.folder import RESULT_FILE, EvaluationError, Settings, claim, write_file
+from inspire_training.evaluation.folder import RESULT_FILE, EvaluationError, Settings, claim, weights_of, write_file
 from inspire_training.evaluation.splits import SEVERAL, several, split_table, wanted_splits
 from inspire_training.evaluation.stacks import Stacks
 from inspire_training.evaluation.videos import VideoMaker, Videos, missing_videos
@@ -78,6 +78,8 @@ def evaluate(
     )
     stacks = Stacks()
     try:
+        if commander == "policy":
+            settings = replace(settings, weights=weights_of(bundle))
         if not through_ros:
             raise EvaluationError("through_ros: expected true, found false; `inspire dagger` rolls out without ROS", 2)
         if episodes < 1 or workers < 1 or seed < 0:

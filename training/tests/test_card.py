@@ -61,6 +61,8 @@ def test_other_evaluations_and_bundles_are_refused(bundle, tmp_path):
         main(["--bundle", str(bundle), "--results", str(evaluation(tmp_path / "a", bundle="bundles/other"))])
     with pytest.raises(ValueError, match="found one of none"):
         main(["--bundle", str(bundle), "--results", str(evaluation(tmp_path / "b", commander="expert"))])
+    with pytest.raises(ValueError, match="expected an evaluation of these weights of tabletop"):
+        main(["--bundle", str(bundle), "--results", str(evaluation(tmp_path / "c", weights="0123456789ab"))])
     with pytest.raises(ValueError, match="expected the result.json of a finished evaluation"):
         main(["--bundle", str(bundle), "--results", str(tmp_path / "nowhere")])
     with pytest.raises(BundleError, match="expected a folder"):

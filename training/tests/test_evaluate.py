@@ -6,7 +6,7 @@ import pytest
 
 from inspire_sim.results import UNSEEN_SEEDS, EpisodeResult
 from inspire_training.evaluate import main
-from inspire_training.evaluation.folder import EPISODES_FILE, RESULT_FILE
+from inspire_training.evaluation.folder import EPISODES_FILE, RESULT_FILE, SETTINGS_FILE, weights_of
 
 
 def episode(seed, success):
@@ -40,6 +40,15 @@ def test_a_folder_of_other_settings_is_refused(finished, capsys):
     assert main(["--episodes", "4", "--seed", "5", "--videos", "none", "--out", str(finished)]) == 0
     assert main(["--episodes", "4", "--seed", "5", "--commander", "expert", "--out", str(finished)]) == 2
     assert "commander 'expert', found one with 'policy'" in capsys.readouterr().err
+
+
+def test_another_bundle_of_the_same_name_does_not_go_on(finished, capsys):
+    assert main(["--episodes", "4", "--seed", "5", "--videos", "none", "--out", str(finished)]) == 0
+    settings = json.loads((finished / SETTINGS_FILE).read_text())
+    assert settings["weights"] == weights_of("tabletop")
+    (finished / SETTINGS_FILE).write_text(json.dumps(settings | {"weights": "0123456789ab"}))
+    assert main(["--episodes", "5", "--seed", "5", "--videos", "none", "--out", str(finished)]) == 2
+    assert "found one with '0123456789ab'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 
+from inspire_policy.bundle import MANIFEST, BundleError, find_bundle, sha256
 from inspire_sim.results import EpisodeResult
 
 EPISODES_FILE = "episodes.jsonl"
@@ -42,6 +43,17 @@ class Settings:
     route: str = "graph"
     language_every: int = 1
     latent: bool = False
+    weights: str = ""  # of the bundle, see `weights_of`: its name stays when another is put in its place
+
+
+def weights_of(bundle: str) -> str:
+    """What tells a bundle, given by name or folder, from another of its name: the start of its manifest's SHA-256,
+    which covers every file of it. Raises EvaluationError when there is no such bundle.
+    """
+    try:
+        return sha256(find_bundle(bundle) / MANIFEST)[:12]
+    except BundleError as error:
+        raise EvaluationError(str(error), 2) from error
 
 
 def claim(folder: Path, settings: Settings) -> None:
@@ -66,7 +78,7 @@ def claim(folder: Path, settings: Settings) -> None:
         if found != value:
             raise EvaluationError(
                 f"out: expected a folder of an evaluation with {field.name} {value!r}, "
-                f"found one with {found!r} in {folder}; choose another --out",
+                f"found one with {found or 'none'!r} in {folder}; choose another --out",
                 2,
             )
 

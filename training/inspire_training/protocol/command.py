@@ -19,7 +19,7 @@ from inspire_policy.bundle import BundleError, find_bundle, read_manifest
 from inspire_sim.results import EpisodeResult, EpisodeSpec, summary
 from inspire_sim.worlds.base import WorldError
 from inspire_training.evaluation.episodes import run_seeds
-from inspire_training.evaluation.folder import RESULT_FILE, EvaluationError, Settings, write_file
+from inspire_training.evaluation.folder import RESULT_FILE, EvaluationError, Settings, weights_of, write_file
 from inspire_training.evaluation.ledger import Ledger
 from inspire_training.evaluation.stacks import Stacks
 from inspire_training.evaluation.videos import VideoMaker, video_path
@@ -88,6 +88,7 @@ def evaluate_suite(
             instruction="",
             image_size=image_size or plan.image_size,
             route=route + (" stock" if stock_rendering else ""),
+            weights=weights_of(folder) if folder else "",
         )
         worker = WorkerSettings(
             suite=suite,

@@ -6,6 +6,9 @@ forced, once to the truth and once to a clearly wrong direction. Two questions a
 go that way at all (a component of at least NOTABLE of its length), and does it follow (its largest component is the
 word's)? The true word names the largest component of the way to the object and the expert's lead need not, as it goes
 above the object first; a wrong word has nothing else to point at.
+
+Episodes draft each tick's answers from the one before, as the policy node does; the decoder passes that this leaves
+to a tick are counted in the `own` ones.
 """
 
 from __future__ import annotations
@@ -72,9 +75,12 @@ def summary(episodes: Iterable[Mapping[str, Any]], settings: ProbeSettings) -> d
         outcomes = [f["followed"] for f in forced if f["kind"] == "wrong" and f["word"] == word]
         if outcomes:
             words[word] = _rate(outcomes)
+    passes = [count for e in episodes if e["condition"] == "own" for count in e["passes"]]
+    decoding = {"ticks": len(passes), "passes_per_tick": sum(passes) / max(1, len(passes)),
+                "drafts_held": passes.count(1) / max(1, len(passes))}  # fmt: skip
     told = {"bundle": settings.bundle, "world": settings.world, "split": settings.split, "first_seed": settings.seed}
     return {"schema_version": 1, **told, "success": success, "follows": follows, "goes": goes, "wrong_words": words,
-            "episodes": episodes}  # fmt: skip
+            "decoding": decoding, "episodes": episodes}  # fmt: skip
 
 
 def table(content: Mapping[str, Any]) -> str:
@@ -83,11 +89,17 @@ def table(content: Mapping[str, Any]) -> str:
     rows += [(f"lead goes a {kind} word's way", rate) for kind, rate in content["goes"].items()]
     rows += [(f"lead follows a {kind} word", rate) for kind, rate in content["follows"].items()]
     rows += [(f"  wrong word {word}", rate) for word, rate in content["wrong_words"].items()]
-    return "\n".join(
+    lines = [
         f"{name:<28}{rate['count']:>5}/{rate['of']:<5} {100 * rate['rate']:>5.1f} %  "
         f"[{100 * rate['wilson95'][0]:.1f}, {100 * rate['wilson95'][1]:.1f}]"
         for name, rate in rows
+    ]
+    decoding = content["decoding"]
+    lines.append(
+        f"decoder passes per tick, mean: {decoding['passes_per_tick']:.2f} of {decoding['ticks']} ticks; one pass, as "
+        f"every draft held: {100 * decoding['drafts_held']:.1f} %"
     )
+    return "\n".join(lines)
 
 
 def _rate(outcomes: list[bool]) -> dict[str, Any]:
@@ -113,18 +125,22 @@ def _episode(job: tuple[str, int]) -> dict[str, Any]:
     text, asked = brain.objects_of(episode.instruction, ask=condition != "dropped")
     leads: list = []
     forced: list[dict[str, Any]] = []
+    draft: dict[str, str] = {}
+    passes: list[int] = []
     steps, success = 0, False
     while steps < episode.max_steps and not success:
         observation, truth = world.observe(images=not leads), world.truth()
         if not leads:
-            tick = _tick(brain, observation, text, asked, _answers(condition, truth, rng))
+            tick = _tick(brain, observation, text, asked, _answers(condition, truth, rng), draft)
+            draft = {answer.object: answer.word for answer in tick.answers}
+            passes.append(tick.decoder_passes)
             leads = list(tick.leads[: brain.bundle.manifest.horizon])
             if condition == "own" and not truth.objects[0].grasped:
                 forced += _follow(brain, observation, truth, text, asked, rng)
         world.step(osc_from_lead(leads.pop(0), world.contract))
         success, steps = world.success(), steps + 1
     return {"condition": condition, "seed": seed, "task": episode.task, "success": success, "steps": steps,
-            "forced": forced}  # fmt: skip
+            "forced": forced, "passes": passes}  # fmt: skip
 
 
 def _answers(condition: str, truth: Truth, rng: np.random.Generator) -> dict[str, str]:
@@ -161,7 +177,15 @@ def _follow(
     return results
 
 
-def _tick(brain: Brain, seen: Observation, text: str, asked: tuple[str, ...], forced: Mapping[str, str]) -> Any:
+def _tick(
+    brain: Brain,
+    seen: Observation,
+    text: str,
+    asked: tuple[str, ...],
+    forced: Mapping[str, str],
+    draft: Mapping[str, str] | None = None,
+) -> Any:
     return brain.program.tick(
-        seen.images, seen.tool_position, seen.tool_quaternion, seen.gripper_opening, text, asked, forced=forced
-    )
+        seen.images, seen.tool_position, seen.tool_quaternion, seen.gripper_opening, text, asked, forced=forced,
+        draft=draft,
+    )  # fmt: skip

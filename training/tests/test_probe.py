@@ -33,6 +33,7 @@ def test_the_summary_counts_success_per_condition_and_followed_words():
             "condition": condition,
             "seed": seed,
             "success": condition != "wrong" or seed == 1,
+            "passes": [3, 1, 1, 2] if condition == "own" else [3],
             "forced": [
                 {"kind": "wrong", "word": "left", "followed": seed < 3, "went": True},
                 {"kind": "true", "word": "down", "followed": True, "went": seed < 2},
@@ -51,6 +52,7 @@ def test_the_summary_counts_success_per_condition_and_followed_words():
     low, high = content["follows"]["wrong"]["wilson95"]
     assert low < 0.75 < high
     assert content["goes"]["true"]["count"] == 2 and content["goes"]["wrong"]["count"] == 4
+    assert content["decoding"] == {"ticks": 16, "passes_per_tick": 1.75, "drafts_held": 0.5}
     assert set(content["wrong_words"]) == {"left"}
     assert [e["condition"] for e in content["episodes"]][:4] == ["own"] * 4
     assert "wrong word left" in table(content)

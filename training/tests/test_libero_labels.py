@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from inspire_policy.directions import question
-from inspire_training.libero_data.answers import MODES, answer_text, question_text
+from inspire_policy.question_modes import MODES, answer_text, question_text
 from inspire_training.libero_data.phrases import CABINET_TOP, TABLE, published_objects
 from inspire_training.libero_data.replay import is_noop
 from inspire_training.published.words import LIBERO, REAL

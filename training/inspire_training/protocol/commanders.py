@@ -59,7 +59,7 @@ class PolicyCommander:
     def __init__(self, bundle: str, *, body: str, engine: str = "onnxruntime") -> None:
         self._brain = Brain.load(bundle, body=body, engine=engine)
         manifest = self._brain.bundle.manifest
-        self.words = manifest.words.vocabulary.words
+        self.words = manifest.listed_answers
         self.cameras = manifest.cameras
         self.latencies: list[float] = []
         self._execution: ChunkExecutor

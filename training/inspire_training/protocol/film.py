@@ -54,6 +54,8 @@ def _line(moment: Moment) -> str:
 
 def _differs(moment: Moment, answer: object) -> bool:
     from inspire_policy.directions import REP103
+    from inspire_policy.question_modes import NO_AXIS
 
     true = moment.truth.get(getattr(answer, "object", ""))
-    return true is not None and REP103.axis_of[true] != getattr(answer, "axis", None)
+    axis = getattr(answer, "axis", None)
+    return true is not None and axis not in (REP103.axis_of[true], NO_AXIS)

@@ -24,6 +24,7 @@ from enum import Enum
 import numpy as np
 
 from inspire_policy.directions import GRASPED_AXIS
+from inspire_policy.question_modes import NO_AXIS
 
 KEPT = 10.0  # s of poses and positions
 LONGEST = 1.0  # s that one answer may count for: after a pause nothing is known of the time between
@@ -217,9 +218,9 @@ class AgreementMonitor:
 
 
 def cosine(axis: int, way: np.ndarray, least: float) -> float:
-    """Of a signed axis and a way (3,) m; NaN for grasped and where the way is shorter than `least`."""
+    """Of a signed axis and a way (3,) m; NaN for grasped, for no axis and where the way is shorter than `least`."""
     length = float(np.linalg.norm(way))
-    if axis == GRASPED_AXIS or length < least:
+    if axis in (GRASPED_AXIS, NO_AXIS) or length < least:
         return math.nan
     return math.copysign(1.0, axis) * float(way[abs(axis) - 1]) / length
 

@@ -91,7 +91,7 @@ class Brain:
 
     def overrides(self, answers: Iterable[tuple[str, str]], asked: Sequence[str]) -> dict[str, str]:
         """Object -> word of an operator's answers. Raises ValueError on an object not asked about or no answer word."""
-        words = self.bundle.manifest.words.vocabulary.words
+        vocabulary = self.bundle.answers
         forced = dict(answers)
         for name, word in forced.items():
             if name not in asked:
@@ -99,8 +99,8 @@ class Brain:
                     "override: expected an object of the running instruction "
                     f"({', '.join(asked) or 'none is asked about'}), found {name!r}"
                 )
-            if word not in words:
-                raise ValueError(f"override: expected a word among {', '.join(words)}, found {word!r}")
+            if word not in vocabulary.number:
+                raise ValueError(f"override: expected one of {vocabulary.some()}, found {word!r}")
         return forced
 
     def executor(

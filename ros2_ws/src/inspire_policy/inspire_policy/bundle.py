@@ -7,6 +7,7 @@ A bundle that fails a check is refused with what was expected, what was found an
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -20,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
+from inspire_policy.answers import AnswerVocabulary
 from inspire_policy.codecs.base import ActionCodec
 from inspire_policy.codecs.registry import make_codec
 from inspire_policy.manifest import SCHEMA_VERSION, FileRecord, Manifest
@@ -51,6 +53,11 @@ class Bundle:
         """Path of one of its files."""
         return self.path / name
 
+    @functools.cached_property
+    def answers(self) -> AnswerVocabulary:
+        """What it can answer in its question mode. Raises ValueError when the tokenizer cannot say that."""
+        return AnswerVocabulary(self.style, self.manifest.words.vocabulary)
+
     def check_body(self, body: str) -> None:
         """Raises BundleError unless the bundle was trained for this world or robot."""
         if body not in self.manifest.bodies:
@@ -79,6 +86,7 @@ def load_bundle(path: str | Path) -> Bundle:
             tokenizer,
             perception_tokens=manifest.perception.tokens,
             prefix_attention=manifest.decoder.prefix_attention,
+            question_mode=manifest.question_mode,
             settings=manifest.program.style_settings,
         )
         codec = make_codec(manifest.program.action_codec, manifest.chunk_length, manifest.codec, arrays)
@@ -89,7 +97,12 @@ def load_bundle(path: str | Path) -> Bundle:
                 )
     except ValueError as error:
         raise BundleError(f"bundle {folder}: {error}") from error
-    return Bundle(folder, manifest, tokenizer, style, codec)
+    bundle = Bundle(folder, manifest, tokenizer, style, codec)
+    try:
+        bundle.answers  # noqa: B018 - made now, so that a tokenizer that cannot say them is refused here
+    except ValueError as error:
+        raise BundleError(f"bundle {folder}: {error}; {MEND}") from error
+    return bundle
 
 
 def read_manifest(folder: Path) -> Manifest:

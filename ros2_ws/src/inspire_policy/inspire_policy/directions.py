@@ -87,9 +87,13 @@ def is_tie(offset: Sequence[float] | np.ndarray, margin: float = 0.01) -> bool:
     return bool(largest[0] - largest[1] < margin)
 
 
-def question(object_name: str) -> str:
-    """The question of the paper for an object as named in the instruction; the top or bottom of a thing has no article,
-    as in the released data.
+def asked_name(object_name: str) -> str:
+    """An object as questions name it: with an article, but for the top or bottom of a thing, as in the released
+    data.
     """
-    article = "" if object_name.startswith(("top of ", "bottom of ")) else "the "
-    return f"In which direction is {article}{object_name} relative to the robot?"
+    return object_name if object_name.startswith(("top of ", "bottom of ")) else f"the {object_name}"
+
+
+def question(object_name: str) -> str:
+    """The question of the paper for an object as named in the instruction."""
+    return f"In which direction is {asked_name(object_name)} relative to the robot?"

@@ -15,6 +15,7 @@ from inspire_policy.directions import DirectionWords
 from inspire_policy.images import ImageGeometry
 from inspire_policy.instructions import MAX_CHARACTERS
 from inspire_policy.proprioception import PROPRIOCEPTION_SIZE
+from inspire_policy.question_modes import answer_texts, check_mode
 from inspire_policy.sequences.base import PREFIX_ATTENTION
 from inspire_policy.sequences.registry import STYLES
 
@@ -197,7 +198,8 @@ class Manifest:
         bodies: worlds or robots it was trained for. contract: what its actions mean.
         chunk_length: actions per inference. horizon: actions executed before the next one. latency_budget_s: an
             observation may be this much older than the chunk lasts when the gate receives an action, s.
-        questions: whether the model is asked; False for the baseline. max_questions: objects per instruction.
+        questions: whether the model is asked; False for the baseline. question_mode: what it is asked and how it
+            answers, see `inspire_policy.question_modes`. max_questions: objects per instruction.
         known_objects: phrases it may be asked about, as spoken, lower case. max_characters: of an instruction.
         cameras: name -> geometry, in the order of the perception graph's inputs. proprioception: None if the model has
             none.
@@ -224,6 +226,7 @@ class Manifest:
     grounding: GroundingSpec | None = None
     latency_budget_s: float = 0.1
     questions: bool = True
+    question_mode: str = "direction"
     max_questions: int = 4
     max_characters: int = MAX_CHARACTERS
     codec: Mapping[str, Any] = field(default_factory=dict)
@@ -237,6 +240,9 @@ class Manifest:
             raise ValueError(f"expected 1 <= horizon <= chunk_length, found {self.horizon} and {self.chunk_length}")
         if not self.cameras:
             raise ValueError("expected at least one camera, found none")
+        check_mode(self.question_mode)
+        if self.question_mode != "direction" and self.expert is not None:
+            raise ValueError(f"expected question_mode direction with an expert, found {self.question_mode}")
         if not self.bodies:
             raise ValueError("expected at least one body, found none")
         if self.grounding is not None and self.grounding.camera not in self.cameras:
@@ -254,6 +260,12 @@ class Manifest:
     def observation_age_limit_s(self) -> float:
         """The oldest observation that an action may come from, s: the chunk's duration and the latency budget."""
         return self.chunk_length / self.contract.control_rate_hz + self.latency_budget_s
+
+    @property
+    def listed_answers(self) -> tuple[str, ...]:
+        """The answers, in the order of their probabilities; none in a mode whose answers have several words."""
+        texts = answer_texts(self.question_mode, self.words.vocabulary)
+        return () if any(" " in text for text in texts) else texts
 
     @property
     def required_files(self) -> tuple[str, ...]:

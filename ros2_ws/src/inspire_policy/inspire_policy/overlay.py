@@ -11,7 +11,8 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from inspire_policy.directions import question
+from inspire_policy.directions import asked_name
+from inspire_policy.question_modes import question_text
 
 CAMERA_SIDE = 320  # px, height of each camera in the picture
 LINE = 24
@@ -51,6 +52,7 @@ def draw_overlay(
     *,
     rows: int | None = None,
     marks: Sequence[Mark] = (),
+    question_mode: str = "direction",
 ) -> np.ndarray:
     """The cameras side by side, the instruction above, below each question its answer and a bar per word.
 
@@ -58,7 +60,7 @@ def draw_overlay(
         images: camera -> RGB uint8 (H, W, 3), any sizes.
         words: the vocabulary, in the order of the probabilities.
         answers: in order of mention; empty probabilities draw the word alone.
-        marks: drawn on their cameras.
+        marks: drawn on their cameras. question_mode: what was asked.
         rows: number of answer rows to leave room for (a video needs one size), default as many as there are answers.
 
     Returns:
@@ -80,7 +82,7 @@ def draw_overlay(
     _write(picture, instruction or "no instruction", (8, 17), _TEXT if instruction else _DIM, 0.5)
     picture[LINE : LINE + CAMERA_SIDE] = cameras
     for i, answer in enumerate(answers[:count]):
-        _draw_answer(picture[LINE + CAMERA_SIDE + i * ROW :][:ROW], words, answer)
+        _draw_answer(picture[LINE + CAMERA_SIDE + i * ROW :][:ROW], words, answer, question_mode)
     return picture
 
 
@@ -100,9 +102,9 @@ def _draw_mark(view: np.ndarray, mark: Mark, scale: np.ndarray) -> None:
     _write(view, mark.label, (x, max(12, y - 5)), colour, 0.42)
 
 
-def _draw_answer(area: np.ndarray, words: Sequence[str], answer: AnswerLike) -> None:
+def _draw_answer(area: np.ndarray, words: Sequence[str], answer: AnswerLike, question_mode: str) -> None:
     width = area.shape[1]
-    _write(area, question(answer.object), (8, 18), _DIM, 0.45)
+    _write(area, question_text(question_mode, asked_name(answer.object)), (8, 18), _DIM, 0.45)
     (size, _), _ = cv2.getTextSize(answer.word, cv2.FONT_HERSHEY_SIMPLEX, 0.6, 2)
     cv2.putText(area, answer.word, (width - size - 10, 19), cv2.FONT_HERSHEY_SIMPLEX, 0.6, _CHOSEN, 2, cv2.LINE_AA)
     probabilities = np.asarray(answer.probabilities, dtype=float)

@@ -26,8 +26,10 @@ class TrainingSequence:
     Attributes:
         token_ids: (T,) int64. perception_start, perception_rows: rows start..start+N-1 take embeddings. prefix_length:
             rows of the prefix.
-        answer_rows: (K,) rows where the answers stand; the logits of row - 1 predict them.
-        answer_ids: (K,) int64 token ids of the answers.
+        question_rows: (K,) last rows of the questions.
+        answer_rows: (A,) rows where the answers' tokens stand, one token each in most question modes; the logits of
+            row - 1 predict them. answer_ids: (A,) int64 their ids. answer_of: (A,) which question each belongs to.
+        end_rows: (E,) rows of what ends answers and actions and is predicted.
         query_rows: (Q,) rows of the query tokens, whose hidden states feed the head; empty with codes.
         code_rows: (C,) rows where the codes stand; the logits of row - 1 predict them; empty for the continuous codec.
         labels: (T,) int64, the ids that a plain language-model loss trains, where they stand: answers, codes and what
@@ -38,8 +40,11 @@ class TrainingSequence:
     perception_start: int
     perception_rows: int
     prefix_length: int
+    question_rows: np.ndarray
     answer_rows: np.ndarray
     answer_ids: np.ndarray
+    answer_of: np.ndarray
+    end_rows: np.ndarray
     query_rows: np.ndarray
     code_rows: np.ndarray
     labels: np.ndarray
@@ -52,9 +57,9 @@ class Batch:
     Attributes:
         token_ids: (B, T) int64. use_embeddings: (B, T, 1) float32. position_ids: (B, T) int64.
         attention_bias: (B, 1, T, T) float32, additive, 0 or MASKED.
-        answer_rows, answer_ids, answer_mask: (B, K); mask is False where a sequence has fewer answers (rows and ids
-            are 1 and 0 there).
-        query_rows: (B, Q) int64. code_rows: (B, C) int64.
+        answer_rows, answer_ids, answer_mask: (B, A); mask is False where a sequence has fewer answer tokens (rows and
+            ids are 1 and 0 there).
+        query_rows: (B, Q) int64. code_rows, code_mask: (B, C) int64 and bool, likewise.
     """
 
     token_ids: np.ndarray
@@ -66,6 +71,7 @@ class Batch:
     answer_mask: np.ndarray
     query_rows: np.ndarray
     code_rows: np.ndarray
+    code_mask: np.ndarray
 
 
 def training_sequence(
@@ -89,34 +95,46 @@ def training_sequence(
     """
     prefix = style.prefix_ids(instruction, state)
     parts: list[np.ndarray] = [prefix]
-    trained: list[int] = []
-    answer_rows, answer_ids = [], []
+    question_rows: list[int] = []
+    answer_rows: list[int] = []
+    answer_ids: list[int] = []
+    answer_of: list[int] = []
+    end_rows: list[int] = []
     rows = len(prefix)
-    for object_name, word in answers:
+    for number, (object_name, text) in enumerate(answers):
         question, end = style.question_ids(object_name), style.answer_end_ids()
+        ids = style.answer_ids(text)
         rows += len(question)
-        answer_rows.append(rows)
-        answer_ids.append(style.answer_id(word))
-        trained += range(rows, rows + 1 + style.trained_answer_end)
-        parts += [question, np.array(answer_ids[-1:], dtype=np.int64), end]
-        rows += 1 + len(end)
+        question_rows.append(rows - 1)
+        answer_rows += range(rows, rows + len(ids))
+        answer_ids += ids
+        answer_of += [number] * len(ids)
+        rows += len(ids)
+        end_rows += range(rows, rows + style.trained_answer_end)
+        parts += [question, np.array(ids, dtype=np.int64), end]
+        rows += len(end)
     parts.append(style.action_ids(instruction, queries))
     rows += len(parts[-1])
     query_rows = np.arange(rows - queries, rows, dtype=np.int64)
     code_rows = np.arange(rows, rows + len(codes), dtype=np.int64)
     if len(codes):
         parts += [style.code_ids(code_values)[np.asarray(codes, dtype=np.int64)], style.action_end_ids()]
-        trained += range(rows, rows + len(parts[-2]) + len(parts[-1]))
+        rows += len(codes)
+        end_rows += range(rows, rows + len(parts[-1]))
     token_ids = np.concatenate(parts)
     labels = np.full(len(token_ids), IGNORED, dtype=np.int64)
-    labels[trained] = token_ids[trained]
+    for trained in (answer_rows, code_rows, end_rows):
+        labels[trained] = token_ids[trained]
     return TrainingSequence(
         token_ids=token_ids,
         perception_start=style.perception_start,
         perception_rows=style.perception_tokens,
         prefix_length=len(prefix),
+        question_rows=np.array(question_rows, dtype=np.int64),
         answer_rows=np.array(answer_rows, dtype=np.int64),
         answer_ids=np.array(answer_ids, dtype=np.int64),
+        answer_of=np.array(answer_of, dtype=np.int64),
+        end_rows=np.array(end_rows, dtype=np.int64),
         query_rows=query_rows,
         code_rows=code_rows,
         labels=labels,
@@ -124,13 +142,14 @@ def training_sequence(
 
 
 def collate(sequences: Sequence[TrainingSequence], prefix_attention: str, *, length: int | None = None) -> Batch:
-    """A batch, right-padded with id 0 to the longest sequence, or to `length` rows. Queries and codes must be equally
-    many in each.
+    """A batch, right-padded with id 0 to the longest sequence, or to `length` rows. Queries must be equally many in
+    each.
 
     A padded row sees the rows before it (so that its softmax is defined) and no real row sees a padded one.
     """
     rows = length if length is not None else max(len(s.token_ids) for s in sequences)
     answers = max((len(s.answer_rows) for s in sequences), default=0)
+    codes = max((len(s.code_rows) for s in sequences), default=0)
     size = len(sequences)
     token_ids = np.zeros((size, rows), dtype=np.int64)
     use_embeddings = np.zeros((size, rows, 1), dtype=np.float32)
@@ -138,6 +157,7 @@ def collate(sequences: Sequence[TrainingSequence], prefix_attention: str, *, len
     answer_rows = np.ones((size, answers), dtype=np.int64)
     answer_ids = np.zeros((size, answers), dtype=np.int64)
     answer_mask = np.zeros((size, answers), dtype=bool)
+    code_rows, code_mask = np.ones((size, codes), dtype=np.int64), np.zeros((size, codes), dtype=bool)
     for i, s in enumerate(sequences):
         if len(s.token_ids) > rows:
             raise ValueError(f"sequence: expected at most {rows} rows, found {len(s.token_ids)}")
@@ -147,6 +167,7 @@ def collate(sequences: Sequence[TrainingSequence], prefix_attention: str, *, len
         bias[i, 0] = attention_bias(rows, cached=0, cache_length=0, bidirectional=both_ways)
         count = len(s.answer_rows)
         answer_rows[i, :count], answer_ids[i, :count], answer_mask[i, :count] = s.answer_rows, s.answer_ids, True
+        code_rows[i, : len(s.code_rows)], code_mask[i, : len(s.code_rows)] = s.code_rows, True
     return Batch(
         token_ids=token_ids,
         use_embeddings=use_embeddings,
@@ -156,7 +177,8 @@ def collate(sequences: Sequence[TrainingSequence], prefix_attention: str, *, len
         answer_ids=answer_ids,
         answer_mask=answer_mask,
         query_rows=np.stack([s.query_rows for s in sequences]),
-        code_rows=np.stack([s.code_rows for s in sequences]),
+        code_rows=code_rows,
+        code_mask=code_mask,
     )
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
 
+from inspire_policy.question_modes import NO_AXIS
+
 _KEPT = 512  # stamps remembered while the other side is missing: 25 s at 20 Hz
 
 
@@ -60,7 +62,7 @@ class DirectionTally:
             return
         truth = self._truth[stamp]
         for name, (word, axis) in self._answers[stamp].items():
-            if name not in truth:
+            if name not in truth or axis == NO_AXIS:  # of another question mode
                 continue
             true_word, true_axis, tied = truth[name]
             if tied:

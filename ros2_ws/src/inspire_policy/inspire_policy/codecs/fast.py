@@ -2,10 +2,12 @@
 
 The codes are those of the published tokenizer: coefficient k, times `scale` and rounded, is the character
 `k - min_token`; the characters of all coefficients, step by step through frequency, are the text that a byte-level BPE
-tokenizer cuts into codes. codec.npz holds `tokenizer` (the bytes of its tokenizer.json), `scale` and `min_token`.
+tokenizer cuts into codes. codec.npz holds `tokenizer` (the bytes of its tokenizer.json), `scale` and `min_token`, and
+may hold `budget`, the most codes that a chunk may take; without it none takes more than two per number.
 
 The number of codes differs from chunk to chunk. Which codes may follow is decided by what is still missing: their bytes
-must be whole characters, as many as the chunk has numbers, so every sequence that is generated decodes.
+must be whole characters, as many as the chunk has numbers, within the budget, so every sequence that is generated
+decodes, and no tick feeds more than the budget.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from inspire_policy.action import LEAD_SIZE
 from inspire_policy.codecs.base import checked_rows
 from inspire_policy.codecs.values import Values
 
+NEVER = 1_000_000  # codes
 FAST_FILES = ("tokenizer.json", "processor_config.json")
 
 
@@ -44,9 +47,20 @@ class FastCodec:
         self._scale, self._smallest = float(arrays["scale"]), int(arrays["min_token"])
         self._values = Values(arrays)
         self._numbers = chunk_length * LEAD_SIZE
-        self.codes = 2 * self._numbers  # a character takes two codes at worst
         self.code_values = self._tokenizer.get_vocab_size()
         self._pieces = _pieces(self._tokenizer)
+        self._valid = np.array([piece.valid for piece in self._pieces])
+        self._characters = np.array([piece.characters for piece in self._pieces])
+        self._continues = np.array([piece.continues for piece in self._pieces])
+        self._leaves_open = np.array([piece.leaves_open for piece in self._pieces])
+        self._needed = self._fewest_codes()
+        worst = 2 * self._numbers  # a character takes two codes at worst
+        self.codes = min(worst, int(arrays["budget"])) if "budget" in arrays else worst
+        if self._needed[self._numbers, 0] > self.codes:
+            raise ValueError(
+                f"FAST: expected a vocabulary that can say {self._numbers} numbers in {self.codes} codes, found one "
+                "that cannot; fit it again"
+            )
         self._wave = cosine_transform(chunk_length)
 
     def encode(self, rows: np.ndarray) -> np.ndarray:
@@ -58,6 +72,11 @@ class FastCodec:
             raise ValueError(
                 "FAST: expected coefficients like those it was fitted to, found some without a code; fit it to data "
                 "with such actions"
+            )
+        if len(codes) > self.codes:
+            raise ValueError(
+                f"FAST: expected at most {self.codes} codes, its budget, found {len(codes)}; fit it to data with such "
+                "actions"
             )
         return np.array(codes, dtype=np.int64)
 
@@ -78,17 +97,32 @@ class FastCodec:
 
     def may_follow(self, codes: Sequence[int]) -> np.ndarray:
         """The codes that keep the text a chunk in the making, int64; none when it is complete."""
-        begun, open_character = 0, False
-        for code in codes:
-            begun += self._pieces[code].characters
-            open_character = self._pieces[code].leaves_open
-        left = self._numbers - begun
-        fits = (
-            piece.valid and piece.continues == open_character and piece.characters <= left for piece in self._pieces
-        )
+        said = np.asarray(codes, dtype=np.int64)
+        left = self._numbers - int(self._characters[said].sum())
+        open_character = bool(len(said)) and bool(self._leaves_open[said[-1]])
         if left == 0 and not open_character:
             return np.zeros(0, dtype=np.int64)
-        return np.flatnonzero(np.fromiter(fits, dtype=bool, count=len(self._pieces)))
+        fits = self._valid & (self._continues == open_character) & (self._characters <= left)
+        behind = self._needed[np.maximum(left - self._characters, 0), self._leaves_open.astype(np.int64)]
+        return np.flatnonzero(fits & (behind < self.codes - len(said)))
+
+    def _fewest_codes(self) -> np.ndarray:
+        """The fewest codes (numbers + 1, 2) that say exactly so many more characters, without and with one cut before
+        them; NEVER where none do.
+        """
+        needed = np.full((self._numbers + 1, 2), NEVER)
+        needed[0, 0] = 0
+        kinds = {  # what a code does, whatever its bytes
+            (int(self._characters[i]), int(self._continues[i]), int(self._leaves_open[i]))
+            for i in np.flatnonzero(self._valid)
+        }
+        for left in range(self._numbers + 1):
+            # What only ends the cut character comes last: as many characters are left behind it as before.
+            for count, continues, leaves_open in sorted(kinds, reverse=True):
+                if count <= left:
+                    found = 1 + needed[left - count, leaves_open]
+                    needed[left, continues] = min(needed[left, continues], found)
+        return needed
 
 
 @dataclass(frozen=True)
@@ -120,11 +154,6 @@ def _pieces(tokenizer: Tokenizer) -> list[_Piece]:
         except UnicodeDecodeError:
             characters, valid = 0, False
         pieces.append(_Piece(content, valid, characters + leaves_open, continues, leaves_open))
-    alone = any(piece.valid and piece.continues and piece.characters == 0 for piece in pieces)
-    if not alone:  # nothing could always end a character that is cut, so none may be
-        pieces = [
-            _Piece(p.content, p.valid and not p.leaves_open, p.characters, p.continues, p.leaves_open) for p in pieces
-        ]
     return pieces
 
 

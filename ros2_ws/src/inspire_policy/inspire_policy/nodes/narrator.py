@@ -42,13 +42,27 @@ class Narrator:
         words = manifest.words.vocabulary
         stamp = job.observation.stamp
         overridden = [answer.object for answer in tick.answers if answer.forced]
-        answers = to_answers(tick.answers, words, instruction=job.instruction, stamp=stamp, overridden=overridden)
+        answers = to_answers(
+            tick.answers,
+            words,
+            instruction=job.instruction,
+            stamp=stamp,
+            overridden=overridden,
+            listed=manifest.listed_answers,
+        )
         self._answers.publish(answers)
         self._chunks.publish(self._chunk(stamp, manifest, chunk))
         if self._overlays.get_subscription_count():
             since, marks = self._marks
             shown = marks if 0 <= stamp - since <= MARKS_SHOWN else ()
-            picture = draw_overlay(job.observation.images, job.instruction, words.words, tick.answers, marks=shown)
+            picture = draw_overlay(
+                job.observation.images,
+                job.instruction,
+                manifest.listed_answers,
+                tick.answers,
+                marks=shown,
+                question_mode=manifest.question_mode,
+            )
             self._overlays.publish(to_rgb_image(picture, stamp, ""))
         return answers
 

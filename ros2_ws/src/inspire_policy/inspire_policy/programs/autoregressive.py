@@ -21,6 +21,7 @@ from inspire_policy.engines.protocol import Engine
 from inspire_policy.programs.base import Answer, Tick
 from inspire_policy.programs.cache import CachedDecoder
 from inspire_policy.proprioception import proprioception_vector
+from inspire_policy.question_modes import answer_axis
 from inspire_policy.tokens import padded_instruction_ids
 
 
@@ -41,7 +42,8 @@ class AutoregressiveProgram:
             layers=manifest.expert.layers if manifest.expert is not None else 0,
         )
         self._words = manifest.words.vocabulary
-        self._word_ids = np.array([manifest.words.token_ids[word] for word in self._words.words], dtype=np.int64)
+        self._answers = bundle.answers
+        self._first_ids = bundle.answers.may_follow(())
         self._code_ids = bundle.style.code_ids(bundle.codec.code_values)
         self._answer_end = bundle.style.answer_end_ids()
 
@@ -54,7 +56,8 @@ class AutoregressiveProgram:
             + len(self._style.action_ids(instruction, self._codec.queries))
             + self._codec.codes
         )
-        rows += sum(len(self._style.question_ids(name)) + 1 + len(self._answer_end) for name in objects)
+        answered = self._answers.longest + len(self._answer_end)
+        rows += sum(len(self._style.question_ids(name)) + answered for name in objects)
         if rows > self._manifest.decoder.cache_length:
             raise ValueError(
                 f"instruction: expected at most {self._manifest.decoder.cache_length} tokens with its questions, found "
@@ -81,8 +84,8 @@ class AutoregressiveProgram:
             position: of the tool frame in the base frame, (3,) m. quaternion: (4,) x, y, z, w. opening: 0 closed .. 1
                 open.
             instruction: as spoken. objects: to be asked about, in order; empty asks nothing.
-            forced: object -> word to feed instead of the model's answer.
-            draft: object -> word that is expected, as of the last tick; only the time it takes depends on it.
+            forced: object -> answer to feed instead of the model's own.
+            draft: object -> answer that is expected, as of the last tick; only the time it takes depends on it.
             run: changes when observations do not go on from those before; nothing is kept across such a change.
 
         Raises:
@@ -132,10 +135,11 @@ class AutoregressiveProgram:
         forced: Mapping[str, str],
     ) -> tuple[tuple[Answer, ...], np.ndarray, np.ndarray]:
         """All answers; logits (T, V) and hidden states (T, width) of the pass that ends with the action's rows."""
-        expected = {**draft, **forced}
-        for name, word in expected.items():
-            if word not in self._words.axis_of:
-                raise ValueError(f"answer for {name}: expected one of {', '.join(self._words.words)}, found {word!r}")
+        # A draft may be that of another bundle, exchanged while it ran.
+        expected = {**{name: word for name, word in draft.items() if word in self._answers.number}, **forced}
+        for name, word in forced.items():
+            if word not in self._answers.number:
+                raise ValueError(f"answer for {name}: expected one of {self._answers.some()}, found {word!r}")
         pending: np.ndarray = prefix
         given: np.ndarray | None = embeddings
         both_ways = len(prefix) if self._style.prefix_attention == "bidirectional" else 0
@@ -145,19 +149,39 @@ class AutoregressiveProgram:
             ids, places = self._until_unknown(pending, asked[len(answers) :], action, expected)
             logits, hidden = self._decoder.feed(ids, given, first=self._style.perception_start, bidirectional=both_ways)
             for name, row in places:
-                answer = self._answer(name, logits[row], forced)
-                answers.append(answer)
-                if expected.pop(name, None) != answer.word:
-                    self._decoder.rewind(start + row + 1)
-                    pending = self._answered(answer.word)
+                told = self._answers.ids[self._answers.number[expected[name]]] if name in expected else ()
+                said = self._confirmed(told, logits[row : row + max(1, len(told))], forced=name in forced)
+                if said != told:
+                    self._decoder.rewind(start + row + len(said))
+                    said = self._finished(said)
+                answers.append(self._answer(name, self._answers.text(said), logits[row], forced))
+                if said != told:
+                    expected.pop(name, None)
+                    pending = np.concatenate([said[-1:], self._answer_end]).astype(np.int64)
                     break
             else:
                 return tuple(answers), logits, hidden
             given, both_ways = None, 0
 
-    def _answered(self, word: str) -> np.ndarray:
-        """Ids of an answer and what ends it."""
-        return np.concatenate([[self._style.answer_id(word)], self._answer_end]).astype(np.int64)
+    def _confirmed(self, told: tuple[int, ...], logits: np.ndarray, *, forced: bool) -> tuple[int, ...]:
+        """The ids of an answer that was fed, if it is forced or the model's own; else up to the first other one.
+
+        logits: (n, V) that predict each id; one row where nothing was fed.
+        """
+        if forced:
+            return told
+        for place in range(len(logits)):
+            best = self._answers.best(told[:place], logits[place])
+            if told[place : place + 1] != (best,):
+                return (*told[:place], best)
+        return told
+
+    def _finished(self, said: tuple[int, ...]) -> tuple[int, ...]:
+        """A whole answer from its first ids. All but the last of these are fed before, all but its last afterwards."""
+        while len(self._answers.may_follow(said)):
+            logits, _ = self._decoder.feed(np.array(said[-1:], dtype=np.int64))
+            said = (*said, self._answers.best(said, logits[-1]))
+        return said
 
     def _until_unknown(
         self, pending: np.ndarray, asked: tuple[str, ...], action: np.ndarray, expected: Mapping[str, str]
@@ -173,7 +197,8 @@ class AutoregressiveProgram:
             places.append((name, rows - 1))
             if name not in expected:
                 return np.concatenate(parts), places
-            parts.append(self._answered(expected[name]))
+            ids = self._answers.ids[self._answers.number[expected[name]]]
+            parts.append(np.concatenate([ids, self._answer_end]).astype(np.int64))
             rows += len(parts[-1])
         return np.concatenate([*parts, action]), places
 
@@ -196,13 +221,15 @@ class AutoregressiveProgram:
             inputs["instruction_ids"] = padded_instruction_ids(self._tokenizer, instruction, length)[None]
         return self._engine.run("perception", inputs)["embeddings"][0]
 
-    def _answer(self, name: str, logits: np.ndarray, forced: Mapping[str, str]) -> Answer:
-        """The answer of the logits (V,); everything but the answer words is banned."""
-        kept = logits[self._word_ids].astype(np.float64)
-        probabilities = np.exp(kept - kept.max())
-        probabilities /= probabilities.sum()
-        word = forced.get(name, self._words.words[int(np.argmax(kept))])
-        return Answer(name, word, self._words.axis_of[word], tuple(probabilities.tolist()), forced=name in forced)
+    def _answer(self, name: str, text: str, logits: np.ndarray, forced: Mapping[str, str]) -> Answer:
+        """An answer with the probabilities of the logits (V,) behind the question, where all answers are one token."""
+        probabilities: tuple[float, ...] = ()
+        if self._answers.one_token:
+            kept = logits[self._first_ids].astype(np.float64)
+            weights = np.exp(kept - kept.max())
+            probabilities = tuple((weights / weights.sum()).tolist())
+        axis = answer_axis(self._style.question_mode, text, self._words)
+        return Answer(name, text, axis, probabilities, forced=name in forced)
 
     def _head(self, hidden: np.ndarray) -> np.ndarray:
         """The head's chunk (chunk_length, 7) of the query rows, the last ones of hidden (T, width)."""

@@ -19,8 +19,10 @@ class Answer:
     """Where an object lies, as the model says.
 
     Attributes:
-        object: as named in the instruction. word, axis: the answer fed back to the model (see DirectionWords).
-        probabilities: one per word, of the model in the vocabulary's order, also when the word was forced.
+        object: as named in the instruction. word: the answer fed back to the model, a text in some question modes.
+        axis: the signed axis that it names (see DirectionWords), NO_AXIS for none. probabilities: one per answer of
+            the mode, of the model in the vocabulary's order, also when the word was forced; empty in a mode whose
+            answers take several tokens.
         forced: the word was given from outside.
     """
 

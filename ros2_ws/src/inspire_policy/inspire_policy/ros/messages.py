@@ -28,7 +28,9 @@ class MessageError(ValueError):
 
 
 class AnswerLike(Protocol):
-    """One direction answer: object as named, word, signed axis (0 grasped), probabilities in the vocabulary's order."""
+    """One answer: object as named, word, signed axis (0 grasped, NO_AXIS in modes that name none), probabilities in the
+    vocabulary's order.
+    """
 
     @property
     def object(self) -> str: ...
@@ -178,12 +180,14 @@ def to_answers(
     stamp: int,
     source: int = DirectionAnswer.MODEL,
     overridden: Collection[str] = (),
+    listed: Sequence[str] | None = None,
 ) -> DirectionAnswers:
     """The answers to one instruction, in order of mention, from the observation at `stamp` nanoseconds.
 
-    `overridden`: objects whose answer an operator gave.
+    `overridden`: objects whose answer an operator gave. `listed`: the answers of the question mode, where they are not
+    the direction words.
     """
-    message = DirectionAnswers(instruction=instruction, words=list(words.words))
+    message = DirectionAnswers(instruction=instruction, words=list(words.words if listed is None else listed))
     message.header.stamp = to_stamp(stamp)
     message.header.frame_id = words.frame
     message.answers = [

@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from inspire_policy.directions import asked_name
+from inspire_policy.question_modes import check_mode, question_text
 from inspire_policy.tokens import TextTokenizer, text_ids, token_id
 
 PREFIX_ATTENTION = ("bidirectional", "causal")
@@ -23,6 +25,7 @@ class SequenceStyle(Protocol):
     Attributes:
         kind: name in the manifest. perception_start, perception_tokens: the rows of the prefix that take the perception
             embeddings. prefix_attention: "bidirectional" or "causal".
+        question_mode: which of the published questions is asked, see `inspire_policy.question_modes`.
         trained_answer_end: how many of the ids that end an answer are predicted, and so trained.
     """
 
@@ -30,6 +33,7 @@ class SequenceStyle(Protocol):
     perception_start: int
     perception_tokens: int
     prefix_attention: str
+    question_mode: str
     trained_answer_end: int
 
     def prefix_ids(self, instruction: str, state: np.ndarray | None = None) -> np.ndarray:
@@ -43,6 +47,9 @@ class SequenceStyle(Protocol):
 
     def answer_id(self, word: str) -> int:
         """Id of an answer word. Raises ValueError when it is not one token."""
+
+    def answer_ids(self, text: str) -> tuple[int, ...]:
+        """Ids of an answer of any mode. Raises ValueError when the tokenizer cannot say it."""
 
     def answer_end_ids(self) -> np.ndarray:
         """Ids behind an answer, int64; may be empty."""
@@ -70,8 +77,10 @@ class StyleBase:
         *,
         perception_tokens: int,
         prefix_attention: str = "bidirectional",
+        question_mode: str = "direction",
         settings: Mapping[str, Any] | None = None,
     ) -> None:
+        check_mode(question_mode)
         if prefix_attention not in PREFIX_ATTENTION:
             raise ValueError(
                 f"prefix attention: expected one of {', '.join(PREFIX_ATTENTION)}, found {prefix_attention!r}"
@@ -79,12 +88,17 @@ class StyleBase:
         self.tokenizer = tokenizer
         self.perception_tokens = perception_tokens
         self.prefix_attention = prefix_attention
+        self.question_mode = question_mode
         self._configure(dict(settings or {}))
 
     def _configure(self, settings: dict[str, Any]) -> None:
         """Take the style's settings. Raises ValueError on one that is unknown."""
         if settings:
             raise ValueError(f"sequence style {self.kind}: expected no settings, found {', '.join(settings)}")
+
+    def _question(self, object_name: str) -> str:
+        """The question of the mode about an object as named in the instruction."""
+        return question_text(self.question_mode, asked_name(object_name))
 
     def answer_end_ids(self) -> np.ndarray:
         """No ids."""

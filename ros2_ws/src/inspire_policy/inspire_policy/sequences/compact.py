@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from inspire_policy import directions
 from inspire_policy.sequences.base import StyleBase
-from inspire_policy.tokens import ACT, BEGIN, PAD, SEPARATOR, code_token, query_token, text_ids, token_id
+from inspire_policy.tokens import ACT, BEGIN, PAD, SEPARATOR, UNKNOWN, code_token, query_token, text_ids, token_id
 
 
 class CompactSequence(StyleBase):
@@ -28,12 +27,22 @@ class CompactSequence(StyleBase):
         return np.array([*padding, begin, *words, separator], dtype=np.int64)
 
     def question_ids(self, object_name: str) -> np.ndarray:
-        """Ids of the paper's question, int64 (T,)."""
-        return np.array(text_ids(self.tokenizer, directions.question(object_name)), dtype=np.int64)
+        """Ids of the published question, int64 (T,)."""
+        return np.array(text_ids(self.tokenizer, self._question(object_name)), dtype=np.int64)
 
     def answer_id(self, word: str) -> int:
         """Id of an answer word. Raises ValueError when it is not a token."""
         return token_id(self.tokenizer, word)
+
+    def answer_ids(self, text: str) -> tuple[int, ...]:
+        """Ids of an answer. Raises ValueError when the tokenizer does not know all of its words."""
+        ids = tuple(text_ids(self.tokenizer, text))
+        if not ids or self.tokenizer.token_to_id(UNKNOWN) in ids:
+            raise ValueError(
+                f"answer: expected words that the tokenizer knows, found {text!r}; train from nothing in this question "
+                "mode, or from a run that was"
+            )
+        return ids
 
     def action_ids(self, instruction: str, queries: int) -> np.ndarray:
         """<act> and the query tokens, int64 (1 + queries,)."""

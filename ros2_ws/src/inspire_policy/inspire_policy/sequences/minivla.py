@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from inspire_policy import directions
 from inspire_policy.sequences.base import StyleBase, template_ids
 from inspire_policy.tokens import text_ids, token_id
 
@@ -41,7 +40,7 @@ class MiniVLASequence(StyleBase):
 
     def question_ids(self, object_name: str) -> np.ndarray:
         """A user's turn and the beginning of the assistant's, int64 (T,)."""
-        return self._asked(directions.question(object_name))
+        return self._asked(self._question(object_name))
 
     def answer_id(self, word: str) -> int:
         """Id of an answer word without a space in front. Raises ValueError when it is not one token."""
@@ -52,6 +51,10 @@ class MiniVLASequence(StyleBase):
                 "was trained with"
             )
         return ids[0]
+
+    def answer_ids(self, text: str) -> tuple[int, ...]:
+        """Ids of an answer without a space in front."""
+        return tuple(text_ids(self.tokenizer, text))
 
     def answer_end_ids(self) -> np.ndarray:
         r"""<|im_end|>\n, int64."""

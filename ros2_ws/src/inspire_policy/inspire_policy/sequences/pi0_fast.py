@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from inspire_policy import directions
 from inspire_policy.sequences.base import StyleBase
 from inspire_policy.tokens import BEGIN, text_ids, token_id
 
@@ -61,18 +60,25 @@ class Pi0FastSequence(StyleBase):
 
     def question_ids(self, object_name: str) -> np.ndarray:
         """Ids of "Question: ... Answer:", int64 (T,)."""
-        text = f"Question: {directions.question(object_name)} Answer:"
+        text = f"Question: {self._question(object_name)} Answer:"
         return np.array(text_ids(self.tokenizer, text), dtype=np.int64)
 
     def answer_id(self, word: str) -> int:
         """Id of a word behind "Answer:". Raises ValueError when it is not one token there."""
-        before, whole = text_ids(self.tokenizer, "Answer:"), text_ids(self.tokenizer, f"Answer: {word}")
-        if whole[: len(before)] != before or len(whole) != len(before) + 1:
+        ids = self.answer_ids(word)
+        if len(ids) != 1:
             raise ValueError(
-                f"answer word: expected one token behind 'Answer:', found {len(whole) - len(before)} for {word!r}; "
-                "take the words that the checkpoint was trained with"
+                f"answer word: expected one token behind 'Answer:', found {len(ids)} for {word!r}; take the words that "
+                "the checkpoint was trained with"
             )
-        return whole[-1]
+        return ids[0]
+
+    def answer_ids(self, text: str) -> tuple[int, ...]:
+        """Ids of an answer behind "Answer:". Raises ValueError when they change how that is cut into tokens."""
+        before, whole = text_ids(self.tokenizer, "Answer:"), text_ids(self.tokenizer, f"Answer: {text}")
+        if whole[: len(before)] != before:
+            raise ValueError(f"answer: expected tokens behind 'Answer:', found {text!r} merged with it")
+        return tuple(whole[len(before) :])
 
     def answer_end_ids(self) -> np.ndarray:
         r""" ";\n", int64."""

@@ -22,15 +22,20 @@ def make_style(
     *,
     perception_tokens: int,
     prefix_attention: str,
+    question_mode: str = "direction",
     settings: Mapping[str, Any] | None = None,
 ) -> SequenceStyle:
-    """The style of a manifest. Raises ValueError on an unknown kind or setting."""
+    """The style of a manifest. Raises ValueError on an unknown kind, question mode or setting."""
     if kind not in STYLES:
         raise ValueError(
             f"sequence style: expected one of {', '.join(STYLES)}, found {kind!r}; update inspire_policy or export "
             "again"
         )
     style: Any = STYLES[kind](
-        tokenizer, perception_tokens=perception_tokens, prefix_attention=prefix_attention, settings=settings
+        tokenizer,
+        perception_tokens=perception_tokens,
+        prefix_attention=prefix_attention,
+        question_mode=question_mode,
+        settings=settings,
     )
     return style

@@ -1,18 +1,20 @@
-"""Answers of every published question mode, as text, from the offset of an object and whether it is held.
+"""The published question modes: what is asked about an object, and its answers as texts.
 
-Held is said first in every mode. Offsets are object minus tool, m, in the frame of the words; with `close` above 0
-what is no farther than that is called close (off in the released checkpoints).
+Held is said first in every mode, in one word. Offsets are object minus tool, m, in the frame of the words; with `close`
+above 0 what is no farther than that is called close (off in the released checkpoints).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 
 from inspire_policy.directions import GRASPED_AXIS, DirectionWords, direction_axis
 
 MODES = ("direction", "direction_3d", "fine_direction", "distance", "fine_distance")
+NO_AXIS = -128  # signed axis of an answer that names none
 CLOSE = "close"
 NEAR, MIDDLE = 0.2, 0.3  # m
 _TENTHS = 9  # the largest number that is said
@@ -27,8 +29,36 @@ _QUESTIONS = {
 
 def question_text(mode: str, name: str) -> str:
     """The published question of a mode about an object, named with its article. Raises ValueError."""
-    _check(mode)
+    check_mode(mode)
     return _QUESTIONS[mode].format(name)
+
+
+def answer_texts(mode: str, words: DirectionWords) -> tuple[str, ...]:
+    """Every answer of a mode, without the optional close; of "direction" the words as they are ordered.
+
+    Raises ValueError on an unknown mode.
+    """
+    check_mode(mode)
+    if mode == "direction":
+        return words.words
+    tenths = [str(number) for number in range(-_TENTHS, _TENTHS + 1)]
+    said = {
+        "direction_3d": (" ".join(w) for w in product(*([words.word(a), words.word(-a)] for a in (1, 2, 3)))),
+        "fine_direction": (" ".join(numbers) for numbers in product(tenths, repeat=3)),
+        "distance": iter(("near", "middle", "far")),
+        "fine_distance": iter(tenths[_TENTHS:]),
+    }
+    return (words.word(GRASPED_AXIS), *said[mode])
+
+
+def answer_axis(mode: str, text: str, words: DirectionWords) -> int:
+    """The signed axis that an answer of a mode names, 0 for grasped; NO_AXIS where it names no single one."""
+    if text in words.axis_of and (mode == "direction" or words.axis_of[text] == GRASPED_AXIS):
+        return words.axis_of[text]
+    if mode != "fine_direction":
+        return NO_AXIS
+    vector = np.array([int(number) for number in text.split()])
+    return direction_axis(vector, grasped=False) if vector.any() else NO_AXIS
 
 
 def answer_text(
@@ -46,7 +76,7 @@ def answer_text(
     Raises:
         ValueError: an unknown mode, or no 3 finite numbers.
     """
-    _check(mode)
+    check_mode(mode)
     vector = np.asarray(offset, dtype=float)
     axis = direction_axis(vector, grasped)  # also checks the numbers
     if axis == GRASPED_AXIS:
@@ -67,6 +97,7 @@ def _word(number: float, axis: int, words: DirectionWords, close: float) -> str:
     return CLOSE if abs(number) <= close else words.word(axis if number > 0 else -axis)
 
 
-def _check(mode: str) -> None:
+def check_mode(mode: str) -> None:
+    """Raises ValueError on an unknown mode."""
     if mode not in MODES:
         raise ValueError(f"question mode: expected one of {', '.join(MODES)}, found {mode!r}")

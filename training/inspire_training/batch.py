@@ -32,16 +32,18 @@ class ExpertBatch:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingBatch:
-    """B frames, sequences right-padded to T rows, K questions at most.
+    """B frames, sequences right-padded to T rows, K questions at most, whose answers take A tokens.
 
     Attributes:
         images: per camera, uint8 (B, H, W, 3). proprioception: (B, 10) SI. instruction_ids: (B, L), padded with 0.
         token_ids: (B, T); the first N rows take the perception embeddings. attention_bias: (B, 1, T, T) additive.
-        answer_rows, answer_ids, answer_mask: (B, K), of the RIGHT answers; what is fed may differ (`token_ids`);
+        answer_rows, answer_ids, answer_mask: (B, A), of the RIGHT answers; what is fed may differ (`token_ids`);
             the mask may hold weights.
         offset_rows: (B, K) rows whose hidden states regress the offsets of object k (last of its question, or <act>).
         offsets: (B, K, 3) m. object_mask: (B, K).
-        act_row: (B,). query_rows: (B, Q). code_rows, codes: (B, C) rows and token ids of the codes.
+        query_rows: (B, Q). code_rows, codes, code_mask: (B, C) rows and token ids of the codes; the mask is False
+            where a chunk takes fewer. end_rows, end_ids, end_mask: (B, E) likewise, of the tokens that end answers and
+            actions.
         chunk: (B, chunk_length, 7), six motion numbers in [-1, 1], opening in [0, 1]. expert: None without an expert.
     """
 
@@ -59,6 +61,10 @@ class TrainingBatch:
     query_rows: Tensor
     code_rows: Tensor
     codes: Tensor
+    code_mask: Tensor
+    end_rows: Tensor
+    end_ids: Tensor
+    end_mask: Tensor
     chunk: Tensor
     expert: ExpertBatch | None = None
 

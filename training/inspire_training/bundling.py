@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from inspire_policy.action import ActionContract
+from inspire_policy.answers import AnswerVocabulary
 from inspire_policy.bundle import Bundle
 from inspire_policy.manifest import (
     INSTRUCTION,
@@ -20,6 +21,7 @@ from inspire_policy.manifest import (
     ProprioceptionSpec,
     WordsSpec,
 )
+from inspire_policy.sequences.registry import make_style
 from inspire_training.checkpoint import Checkpoint
 from inspire_training.expert.prompts import told
 from inspire_training.grounding.prompt import TaskName, box_prompt, point_prompt, trace_prompt
@@ -31,11 +33,25 @@ def cache_length(checkpoint: Checkpoint) -> int:
     """Slots that the longest sequence needs, rounded up to a multiple of 16."""
     config, codec, style = checkpoint.config, checkpoint.codec(), checkpoint.style()
     rows = prefix_rows(checkpoint) + len(style.action_ids("", codec.queries)) + codec.codes
-    rows += config.max_objects * config.question_tokens if config.questions else 0
+    rows += config.max_objects * question_rows(checkpoint) if config.questions else 0
     if grounding := grounding_of(checkpoint):  # its questions are as long as what the vision may be told
         longest = max(task.rows * task.columns for task in grounding.tasks.values())
         rows = max(rows, len(style.prefix_ids("")) + config.text_length + longest)
     return -(-rows // 16) * 16
+
+
+def question_rows(checkpoint: Checkpoint) -> int:
+    """Rows of the longest question with its answer: as configured for directions, more where a mode needs more."""
+    style = checkpoint.style()
+    plain = make_style(
+        style.kind,
+        checkpoint.tokenizer,
+        perception_tokens=0,
+        prefix_attention=style.prefix_attention,
+        settings=checkpoint.config.style_settings,
+    )
+    longer = len(style.question_ids("milk")) - len(plain.question_ids("milk"))
+    return checkpoint.config.question_tokens + longer + AnswerVocabulary(style, checkpoint.words).longest - 1
 
 
 def prefix_rows(checkpoint: Checkpoint) -> int:
@@ -109,6 +125,7 @@ def manifest_of(checkpoint: Checkpoint, *, name: str, bodies: Sequence[str]) -> 
         expert=_expert(checkpoint),
         grounding=grounding_of(checkpoint),
         questions=config.questions,
+        question_mode=config.question_mode,
         max_questions=config.max_objects,
         codec={"bins": config.bins} if config.codec in ("bins", "edge_bins") else {},
         training=checkpoint.training,

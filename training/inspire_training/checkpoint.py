@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import init_empty_weights
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor
@@ -57,6 +58,7 @@ class Checkpoint:
             self.tokenizer,
             perception_tokens=self.config.perception_tokens,
             prefix_attention=self.config.prefix_attention,
+            question_mode=self.config.question_mode,
             settings=self.config.style_settings,
         )
 
@@ -71,13 +73,26 @@ def runtime_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def save_checkpoint(
-    run: Path, checkpoint: Checkpoint, resume: Mapping[str, Any] | None = None, *, keep: int = 2
+    run: Path,
+    checkpoint: Checkpoint,
+    resume: Mapping[str, Any] | None = None,
+    *,
+    state: Mapping[str, Tensor] | None = None,
+    keep: int = 2,
 ) -> Path:
-    """Write run/checkpoints/step-N and remove all but the newest `keep`; `resume` is what an exact continuation needs
-    besides.
+    """Write run/checkpoints/step-N and remove all but the newest `keep`.
+
+    Args:
+        resume: what an exact continuation needs besides. state: weights in the place of the checkpoint's own.
+
+    Raises:
+        OSError: no room; the earlier checkpoints stay.
     """
     folder = run / "checkpoints" / f"step-{checkpoint.step:07d}"
-    write_checkpoint(folder, checkpoint, resume)
+    try:
+        write_checkpoint(folder, checkpoint, resume, state=state)
+    except OSError as error:
+        raise OSError(f"{error}; the run goes on from its last checkpoint with --resume") from error
     for old in sorted(folder.parent.glob("step-*"))[:-keep]:
         shutil.rmtree(old)
     return folder
@@ -94,13 +109,41 @@ def write_checkpoint(
     checkpoint: Checkpoint,
     resume: Mapping[str, Any] | None = None,
     *,
+    state: Mapping[str, Tensor] | None = None,
     precision: torch.dtype | None = None,
 ) -> None:
-    """Write the folder beside its place and exchange it as a whole."""
+    """Write the folder beside its place and exchange it as a whole.
+
+    Raises OSError, with nothing left behind, when the disk has no room for it.
+    """
+    weights = checkpoint.model.state_dict() if state is None else state
     partial = folder.with_name(f".{folder.name}.partial.{os.getpid()}")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    state = {name: value.detach().cpu().contiguous() for name, value in checkpoint.model.state_dict().items()}
+    try:
+        _write(partial, checkpoint, weights, resume, precision)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(partial, folder)
+    except (OSError, RuntimeError, SafetensorError) as error:  # each library has its own for a full disk
+        needed = sum(value.numel() * value.element_size() for value in weights.values())
+        free = shutil.disk_usage(folder.parent).free
+        raise OSError(
+            f"checkpoint: expected room for {folder.name} ({needed / 1e6:.0f} MB of weights, with the state of "
+            f"the optimiser three times more) in {folder.parent}, found {free / 1e6:.0f} MB free: {error}"
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _write(
+    partial: Path,
+    checkpoint: Checkpoint,
+    weights: Mapping[str, Tensor],
+    resume: Mapping[str, Any] | None,
+    precision: torch.dtype | None,
+) -> None:
+    """Write the files of a checkpoint into a folder."""
+    state = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
     if precision is not None:
         state = {name: value.to(precision) if value.is_floating_point() else value for name, value in state.items()}
     save_file(state, partial / "model.safetensors")
@@ -119,8 +162,6 @@ def write_checkpoint(
         "training": dict(checkpoint.training),
     }
     (partial / "checkpoint.json").write_text(json.dumps(description, indent=1))
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(partial, folder)
 
 
 def find_checkpoint(path: Path | str) -> Path:

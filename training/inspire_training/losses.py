@@ -26,15 +26,7 @@ def loss_parts(
         parts["motion"] = weights.motion * (motion * step).mean()
         gripper = F.binary_cross_entropy_with_logits(outputs.raw_chunk[..., 6:], batch.chunk[..., 6:], reduction="none")
         parts["gripper"] = weights.gripper * (gripper * step).mean()
-    if batch.code_rows.shape[1]:
-        parts["codes"] = weights.codes * F.cross_entropy(
-            outputs.code_logits.flatten(0, 1).float(), batch.codes.flatten()
-        )
-    if batch.answer_rows.shape[1]:
-        loss = F.cross_entropy(
-            outputs.answer_logits.flatten(0, 1).float(), batch.answer_ids.flatten(), reduction="none"
-        )
-        parts["answers"] = weights.answers * _masked_mean(loss.view_as(batch.answer_ids), batch.answer_mask)
+    parts |= _said(outputs, batch, weights)
     target = batch.offsets / offset_scale
     for name, found, weight in (
         ("offsets", outputs.offsets, weights.offsets),
@@ -48,6 +40,23 @@ def loss_parts(
     return parts
 
 
+def _said(outputs: PolicyOutputs, batch: TrainingBatch, weights: LossWeights) -> dict[str, Tensor]:
+    """Cross-entropies of what is said: answers, codes, and what ends them."""
+    said = {
+        "answers": (weights.answers, outputs.answer_logits, batch.answer_ids, batch.answer_mask),
+        "codes": (weights.codes, outputs.code_logits, batch.codes, batch.code_mask),
+        "ends": (weights.ends, outputs.end_logits, batch.end_ids, batch.end_mask),
+    }
+    said = {name: part for name, part in said.items() if part[2].shape[1]}
+    everything = sum(part[3].sum() for part in said.values())
+    parts = {}
+    for name, (weight, logits, ids, mask) in said.items():
+        loss = F.cross_entropy(logits.flatten(0, 1).float(), ids.flatten(), reduction="none").view_as(ids)
+        total = mask.to(loss.dtype).sum() if weights.tokens == "parts" else everything
+        parts[name] = weight * (loss * mask.to(loss.dtype)).sum() / torch.clamp(total, min=1.0)
+    return parts
+
+
 @torch.no_grad()
 def validation_numbers(
     outputs: PolicyOutputs, batch: TrainingBatch, answer_ids: Tensor, offset_scale: float, max_translation: float
@@ -55,11 +64,12 @@ def validation_numbers(
     """Numbers a person can read.
 
     Args:
-        answer_ids: (W,) token ids of the answer words; an answer is the best of these.
+        answer_ids: (W,) token ids that answers are made of; an answer is the best of these.
         max_translation: metres of a normalised translation of 1.
 
     Returns:
-        direction_accuracy, chunk_l1 (normalised, motion only), first_step_mm (translation error), gripper_accuracy,
+        direction_accuracy (of the answers' tokens), chunk_l1 (normalised, motion only), first_step_mm (translation
+        error), gripper_accuracy,
         offset_cm, code_accuracy.
     """
     numbers: dict[str, float] = {}
@@ -76,7 +86,8 @@ def validation_numbers(
         right = (rows[..., 6] > closed) == (batch.chunk[..., 6] > 0.5)
         numbers["gripper_accuracy"] = right.float().mean().item()
     if batch.code_rows.shape[1]:
-        numbers["code_accuracy"] = (outputs.code_logits.argmax(-1) == batch.codes).float().mean().item()
+        right = (outputs.code_logits.argmax(-1) == batch.codes).float()
+        numbers["code_accuracy"] = _masked_mean(right, batch.code_mask).item()
     if outputs.offsets is not None:
         error = (outputs.offsets - batch.offsets / offset_scale).norm(dim=-1) * offset_scale * 100
         numbers["offset_cm"] = _masked_mean(error, batch.object_mask).item()

@@ -19,6 +19,11 @@ class LossWeights:
     answers: float = 0.3
     """0: answers are shown and never trained (a control)."""
     codes: float = 1.0
+    ends: float = 1.0
+    """Of what ends answers and actions, in the sequence styles that predict it (chat turns)."""
+    tokens: Literal["parts", "plain"] = "parts"
+    """How answers, codes and ends are averaged: each part by itself, or plainly over all of their tokens, as published
+    (their weights are then factors on top)."""
     expert: float = 1.0
     """What an action expert says of noisy chunks."""
     grounding: float = 0.1
@@ -57,10 +62,19 @@ class TrainSettings:
     """Ask the directions before the action, or not (the baseline)."""
     answers: Literal["direction", "name"] = "direction"
     """What a right answer is: the object's direction, or (a control about nothing spatial) a word for its name."""
+    question_mode: Literal["direction", "direction_3d", "fine_direction", "distance", "fine_distance"] = "direction"
+    """What is asked about each object: its direction in one word or in three, decimetres along each axis, how far it is
+    in a word or in decimetres."""
     loss: LossWeights = field(default_factory=LossWeights)
-    codec: Literal["continuous", "bins", "residual_vq"] = "continuous"
+    codec: Literal["continuous", "bins", "edge_bins", "residual_vq", "fast"] = "continuous"
+    """edge_bins: that of published checkpoints without a VQ, with --init. fast: fitted to `data` when the run starts,
+    unless `codec_file` or `init` has one."""
     codec_file: Path | None = None
-    """The codec.npz of `inspire codec`, for residual_vq."""
+    """The codec.npz of `inspire codec`, for residual_vq and fast."""
+    fast_codes: int = 1024
+    """Size of the vocabulary of a FAST tokenizer fitted here."""
+    fast_scale: float = 10.0
+    """Its coefficients are rounded to 1/scale."""
     init: Path | None = None
     """Checkpoint or run to start the weights (and the tokenizer) from."""
     freeze_vision: bool = False
@@ -71,13 +85,18 @@ class TrainSettings:
     minutes: float = 0.0
     """Time limit of the run over all its resumptions; 0 for none."""
     batch: int = 64
-    """Frames per step and process."""
+    """Frames that a process takes at once."""
+    global_batch: int = 0
+    """Frames of a step over all processes; what they cannot take at once is accumulated, so that the same command gives
+    the same curve on one GPU and on eight. 0: what they take at once."""
     rate: float = 1e-3
     """Peak learning rate of AdamW."""
     rates: RateScales = field(default_factory=RateScales)
     schedule: Literal["cosine", "constant"] = "cosine"
     warmup: int = 200
     """Steps of rising learning rate."""
+    beta2: float = 0.99
+    """Decay of AdamW's second moments."""
     decay: float = 0.05
     """Weight decay of matrices."""
     average: float = 0.999
@@ -99,7 +118,17 @@ class TrainSettings:
     """CPU threads per process; two collapse under load."""
     precision: Literal["no", "bf16", "fp16"] = "no"
     """Mixed precision; plain float32 is fastest on CPUs without bf16 units."""
+    shard: bool = False
+    """Split weights, gradients and optimiser state over the processes (FSDP2); whole in each of them otherwise."""
+    recompute: bool = False
+    """Activation checkpointing of the transformer blocks: less memory, a third more arithmetic."""
+    readers: int = 0
+    """Threads per process that make batches ahead; 0 where the CPU is what trains."""
+    peak_tflops: float = 0.0
+    """What the device can do, for the utilisation that is logged; 0: the vendor's number, or measured."""
     checkpoint_seconds: float = 120.0
+    checkpoint_steps: int = 0
+    """Checkpoints also every so many steps; 0: by time alone."""
     validation_frames: int = 512
     log_seconds: float = 10.0
 
@@ -138,6 +167,25 @@ class ProbeSettings:
     """First seed, counted from 1,000,000."""
     workers: int = 2
     out: Path = Path("runs/probe.json")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswersSettings:
+    """Are the answers right wherever the hand is? The expert acts, led astray; the policy is asked on the way."""
+
+    bundle: str = "tabletop"
+    """Name or folder of the bundle."""
+    world: str = "tabletop"
+    split: str = "unseen_positions"
+    episodes: int = 100
+    seed: int = 0
+    """First seed, counted from 1,000,000."""
+    wander: tuple[int, int] = (20, 30)
+    """Steps that the hand goes astray at the start, and once something is held; at most."""
+    every: int = 4
+    """Steps between two times that the policy is asked."""
+    workers: int = 2
+    out: Path = Path("runs/answers.json")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,10 +9,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from inspire_policy.answers import AnswerVocabulary
 from inspire_policy.codecs.registry import make_codec
-from inspire_policy.directions import REP103, question
+from inspire_policy.directions import REP103, asked_name
+from inspire_policy.question_modes import answer_texts, question_text
 from inspire_policy.tokens import build_tokenizer
 from inspire_training.checkpoint import Checkpoint, load_checkpoint
+from inspire_training.codecs.exchange import with_fast
+from inspire_training.codecs.fast import fit_fast
+from inspire_training.codecs.files import read_arrays
 from inspire_training.data.frames import FrameStore
 from inspire_training.expert.cotraining import Cotraining
 from inspire_training.expert.grafting import continued, grafted, with_template
@@ -27,8 +32,22 @@ def config_of(settings: TrainSettings) -> PolicyConfig:
     if settings.preset not in PRESETS:
         raise ValueError(f"preset: expected one of {', '.join(PRESETS)}, found {settings.preset!r}")
     config = dataclasses.replace(
-        PRESETS[settings.preset], codec=settings.codec, questions=settings.questions == "inspire"
+        PRESETS[settings.preset],
+        codec=settings.codec,
+        questions=settings.questions == "inspire",
+        question_mode=settings.question_mode,
     )
+    if settings.question_mode != "direction":
+        for name, given in (
+            ("expert", settings.expert != "none"),
+            ("answers", settings.answers != "direction"),
+            ("counterfactual", settings.counterfactual > 0),
+            ("balance", settings.balance > 0),
+        ):
+            if given:
+                raise ValueError(
+                    f"question mode {settings.question_mode}: expected no --{name}, which needs directions"
+                )
     if settings.expert == "none":
         return config
     if settings.codec != "continuous":
@@ -51,6 +70,9 @@ def starting_point(
         start, config = load_checkpoint(settings.init), config_of(settings)
         if config.expert is not None and start.config.expert is None:
             return grafted(start, config, _chunks(stores), settings.seed)
+        start = _in_mode(start, config.question_mode)
+        if config.codec == "fast" and start.config.codec != "fast" and config.preset == start.config.preset:
+            start = with_fast(start, _fast_arrays(settings, stores))
         wanted = (config.preset, config.codec, config.questions)
         found = (start.config.preset, start.config.codec, start.config.questions)
         if wanted != found:
@@ -64,12 +86,18 @@ def starting_point(
     if settings.codec == "residual_vq":
         if settings.codec_file is None:
             raise ValueError("codec: expected --codec-file for residual_vq, found none; run `inspire codec` first")
-        with np.load(settings.codec_file) as file:
-            arrays = {name: file[name] for name in file.files}
+        arrays = read_arrays(settings.codec_file)
+    elif settings.codec == "fast":
+        arrays = _fast_arrays(settings, stores)
+    elif settings.codec == "edge_bins":
+        raise ValueError("codec: expected --init with edge_bins, whose statistics a checkpoint holds, found none")
     codec = make_codec(config.codec, config.chunk_length, {"bins": config.bins}, arrays)
     pairs = sorted({pair for store in stores for pair in store.pairs})
     objects = tuple(sorted({name for _, names in pairs for name in names}))
-    texts = [instruction for instruction, _ in pairs] + [question(name) for name in objects]
+    texts = [instruction for instruction, _ in pairs] + [
+        question_text(config.question_mode, asked_name(name)) for name in objects
+    ]
+    texts.append(" ".join(sorted(set(answer_texts(config.question_mode, REP103)))))
     if config.expert is not None:
         texts.append(spatial_prompt(""))
     if questions is None:
@@ -98,6 +126,26 @@ def starting_point(
         known_objects=objects,
         training={},
     )
+
+
+def _in_mode(start: Checkpoint, mode: str) -> Checkpoint:
+    """The checkpoint asking in a question mode. Raises ValueError when its tokenizer cannot say the answers."""
+    if mode == start.config.question_mode:
+        return start
+    start = dataclasses.replace(start, config=dataclasses.replace(start.config, question_mode=mode))
+    start.model.config = start.config
+    AnswerVocabulary(start.style(), start.words)
+    return start
+
+
+def _fast_arrays(settings: TrainSettings, stores: Sequence[FrameStore]) -> dict[str, np.ndarray]:
+    """Those of `codec_file`, or of a FAST tokenizer fitted to every chunk of the data."""
+    if settings.codec_file is not None:
+        return read_arrays(settings.codec_file)
+    chunks = np.concatenate([store.chunks for store in stores])
+    codec, arrays = fit_fast(chunks, codes=settings.fast_codes, scale=settings.fast_scale)
+    print(f"FAST: {codec.code_values} codes, at most {codec.codes} of them for a chunk")
+    return arrays
 
 
 def _chunks(stores: Sequence[FrameStore]) -> np.ndarray:

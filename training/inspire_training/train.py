@@ -1,34 +1,40 @@
-"""The training loop, for every preset, codec and kind of question.
+"""The training loop, for every preset, codec and kind of question, on one device or many.
 
-A step is a pure function of weights, optimiser state, seed and step number, so `--resume` continues exactly. Time
-counts
-over all resumptions, and the averaged weights are what is validated, saved and later exported.
+A step is a pure function of weights, optimiser state, seed and step number, so `--resume` continues exactly; its frames
+are those of parts 0, 1, ... of the step, whichever process takes a part and whether at once or one behind the other.
+Time counts over all resumptions, and the averaged weights are what is validated, saved and later exported.
 """
 
 from __future__ import annotations
 
-import copy
+import contextlib
 import dataclasses
 import math
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
 from inspire_policy.action import ActionContract
+from inspire_training.batch import TrainingBatch
 from inspire_training.checkpoint import Checkpoint, find_checkpoint, load_checkpoint, save_checkpoint
 from inspire_training.data.augmentation import Augmentation
-from inspire_training.data.frames import FrameStore, open_frames
-from inspire_training.data.hdf5 import demonstration_files
 from inspire_training.data.sampler import FrameSampler
+from inspire_training.data.shards import OpenShards, open_shards
 from inspire_training.expert.cotraining import Cotraining
 from inspire_training.expert.rates import rate_groups
 from inspire_training.losses import loss_parts, validation_numbers
 from inspire_training.progress import Progress
+from inspire_training.scale import sharding
+from inspire_training.scale.average import RunningAverage
+from inspire_training.scale.curve import Curve
+from inspire_training.scale.prefetch import Prefetch
+from inspire_training.scale.recompute import recompute
+from inspire_training.scale.utilisation import Arithmetic, peak
 from inspire_training.settings import TrainSettings
 from inspire_training.start import config_of, starting_point
 
@@ -38,13 +44,15 @@ def train(settings: TrainSettings) -> Path:
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
     accelerator = Accelerator(mixed_precision=settings.precision)
-    stores = _open_all(settings, accelerator)
+    shards = _open_all(settings, accelerator)
     questions = Cotraining(settings, config_of(settings).cameras) if settings.grounding.data else None
-    start = load_checkpoint(settings.out) if settings.resume else starting_point(settings, stores, questions)
-    resumed = torch.load(find_checkpoint(settings.out) / "resume.pt", weights_only=True) if settings.resume else None
+    if questions is not None and settings.shard:
+        raise ValueError("shard: expected no grounding questions beside the actions, found some; leave one of them out")
+    start = load_checkpoint(settings.out) if settings.resume else starting_point(settings, shards.stores, questions)
+    resumed = torch.load(find_checkpoint(settings.out) / "resume.pt", weights_only=True) if settings.resume else {}
     sampler = FrameSampler(
-        stores,
-        [weight for _, weight in _files(settings)],
+        shards.stores,
+        shards.weights,
         start.config,
         start.style(),
         start.codec(),
@@ -54,19 +62,11 @@ def train(settings: TrainSettings) -> Path:
     )
     if questions is not None:
         questions.begin(start)
-    average = start.model
-    network = copy.deepcopy(average).to(memory_format=torch.channels_last)  # a fifth faster on CPUs
-    network.towers.requires_grad_(not settings.freeze_vision)
-    optimizer = torch.optim.AdamW(
-        rate_groups(network, settings.decay, settings.rates), lr=settings.rate, betas=(0.9, 0.99)
-    )
-    if resumed is not None:
-        network.load_state_dict(resumed["network"])
-        optimizer.load_state_dict(resumed["optimizer"])
-    average.to(accelerator.device).eval()
-    model, optimizer = accelerator.prepare(network, optimizer)
-    run = _Run(settings, accelerator, sampler, questions, start, average, model, network, optimizer)
-    return run.loop()
+    run = _Run(settings, accelerator, sampler, questions, start, shards, resumed)
+    try:
+        return run.loop()
+    finally:
+        run.close()
 
 
 class _Run:
@@ -79,14 +79,27 @@ class _Run:
         sampler: FrameSampler,
         questions: Cotraining | None,
         start: Checkpoint,
-        average: nn.Module,
-        model: nn.Module,
-        network: nn.Module,
-        optimizer: torch.optim.Optimizer,
+        shards: OpenShards,
+        resumed: Mapping[str, Any],
     ) -> None:
         self.settings, self.accelerator, self.sampler, self.start = settings, accelerator, sampler, start
-        self.questions = questions
-        self.average, self.model, self.network, self.optimizer = average, model, network, optimizer
+        self.questions, self.shards = questions, shards
+        # The last dimension first is a fifth faster on CPUs; what is sharded has to lie in the usual order.
+        order = torch.contiguous_format if settings.shard else torch.channels_last
+        self.network: Any = start.model.to(accelerator.device, memory_format=order)
+        self.network.towers.requires_grad_(not settings.freeze_vision)
+        if settings.recompute:
+            recompute(sharding.blocks(self.network))
+        if settings.shard:
+            sharding.shard(self.network, settings.precision)
+        self.average = RunningAverage(self.network)
+        optimizer = torch.optim.AdamW(
+            rate_groups(self.network, settings.decay, settings.rates), lr=settings.rate, betas=(0.9, settings.beta2)
+        )
+        if resumed:
+            sharding.hand_out(self.network, resumed["network"])
+            sharding.hand_out_optimizer(optimizer, resumed["optimizer"])
+        self.optimizer = accelerator.prepare(optimizer)
         self.step, self.seconds = (start.step, start.seconds) if settings.resume else (0, 0.0)
         self.augmentation = Augmentation(
             random_answers=settings.random_answers,
@@ -96,36 +109,46 @@ class _Run:
             shift=settings.shift,
             patches=settings.patches,
         )
-        self.board = (
-            SummaryWriter(str(settings.out / "curves"), purge_step=self.step or None)
-            if accelerator.is_main_process
-            else None
-        )
+        self.accumulate = _accumulated(settings, accelerator.num_processes)
+        self.batches = Prefetch(self._batch, accumulate=self.accumulate, threads=settings.readers)
+        self.arithmetic, self.peak = Arithmetic(), 1e12 * settings.peak_tflops
+        main = accelerator.is_main_process
+        self.curve = Curve(settings.out, self.step) if main else None
+        self.board = SummaryWriter(str(settings.out / "curves"), purge_step=self.step or None) if main else None
 
     def loop(self) -> Path:
-        """Steps until the end; validates and saves every `checkpoint_seconds` and at the end."""
+        """Steps until the end; validates and saves every `checkpoint_seconds`, `checkpoint_steps`, and at the end."""
         progress, saved, last = Progress(self.settings.log_seconds), time.monotonic(), time.monotonic()
+        frames = self.settings.batch * self.accelerator.num_processes * self.accumulate
         self._say(
             f"{self.sampler.frames} training frames, "
-            f"{sum(p.numel() for p in self.network.parameters()) / 1e6:.2f} M parameters"
+            f"{sum(p.numel() for p in self.network.parameters()) / 1e6:.2f} M parameters, {frames} frames a step"
         )
         while (fraction := self._fraction()) < 1.0:
             numbers = self._train_step(fraction)
             now = time.monotonic()
             self.seconds, last = self._agreed(self.seconds + now - last), now
-            progress.update(self.settings.batch * self.accelerator.num_processes, numbers)
+            progress.update(frames, numbers)
             if progress.due:
                 line, means = progress.line(self.step, self._fraction(), self.seconds)
-                self._say(line)
+                means["utilisation"] = self._utilisation(means["samples_per_second"])
+                self._say(f"{line}, {100 * means['utilisation']:.1f} % of the device")
                 self._plot("train", means)
-            if self._agreed(now - saved) >= self.settings.checkpoint_seconds and self._fraction() < 1.0:
+            every = self.settings.checkpoint_steps
+            due = self._agreed(now - saved) >= self.settings.checkpoint_seconds or (every and self.step % every == 0)
+            if due and self._fraction() < 1.0:
                 self._validate_and_save()
                 saved = last = time.monotonic()
         folder = self._validate_and_save()
-        if self.board:
-            self.board.close()
         self.accelerator.end_training()
         return folder
+
+    def close(self) -> None:
+        """End what runs beside."""
+        self.batches.close()
+        if self.board:
+            with contextlib.suppress(OSError):  # a full disk has been told of
+                self.board.close()
 
     def _fraction(self) -> float:
         by_time = self.seconds / (60 * self.settings.minutes) if self.settings.minutes > 0 else 0.0
@@ -137,50 +160,72 @@ class _Run:
             return value
         return float(self.accelerator.reduce(torch.tensor(value, device=self.accelerator.device), reduction="mean"))
 
+    def _batch(self, step: int, micro: int) -> TrainingBatch:
+        """The part of a step that this process takes as its micro-th."""
+        part = micro * self.accelerator.num_processes + self.accelerator.process_index
+        return self.sampler.batch(self.settings.batch, self.augmentation, self.settings.seed, step, part)
+
     def _train_step(self, fraction: float) -> dict[str, float]:
         s = self.settings
-        batch = self.sampler.batch(s.batch, self.augmentation, s.seed, self.step, self.accelerator.process_index)
-        batch = batch.to(self.accelerator.device)
         scale = min(1.0, (self.step + 1) / s.warmup) if s.warmup else 1.0
         if s.schedule == "cosine":
             scale *= 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * fraction))
         for group in self.optimizer.param_groups:
             group["lr"] = s.rate * scale * group.get("scale", 1.0)  # older checkpoints know no scales
-        self.model.train()
+        self.network.train()
         if s.freeze_vision:
             self.network.towers.eval()  # their running statistics stay as well
-        with self.accelerator.autocast():
-            outputs = self.model(batch)
-        parts = loss_parts(outputs, batch, s.loss, self.start.config.offset_scale)
-        if self.questions is not None:
-            with self.accelerator.autocast():
-                asked = self.questions.loss(self.network, self.step, self.accelerator.process_index)
-            parts["grounding"] = s.loss.grounding * asked
-        loss = torch.stack(list(parts.values())).sum()
-        self.accelerator.backward(loss)
-        self.accelerator.clip_grad_norm_(self.model.parameters(), 1.0)
+        sums: dict[str, torch.Tensor] = {}
+        for micro in range(self.accumulate):
+            sharding.last_of_step(self.network, micro + 1 == self.accumulate)
+            for name, value in self._backward(micro).items():
+                sums[name] = sums.get(name, 0.0) + value.detach() / self.accumulate
+        sharding.average_gradients(self.network)
+        self.accelerator.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
-        self._update_average()
-        return {"loss": loss.item()} | {name: value.item() for name, value in parts.items()}
+        self.average.update(min(s.average, (1 + self.step) / (10 + self.step)))
+        values = self.accelerator.reduce(torch.stack(list(sums.values())), reduction="mean").tolist()
+        return dict(zip(sums, values))
+
+    def _backward(self, micro: int) -> dict[str, torch.Tensor]:
+        """Add the gradients of one part of the step; its loss and the parts of that."""
+        s, first = self.settings, self.arithmetic.of_a_step == 0
+        batch = self.batches.take(self.step, micro).to(self.accelerator.device)
+        with self.arithmetic.counting(self.network) if first else contextlib.nullcontext(), self.accelerator.autocast():
+            outputs = self.network(batch)
+        if first:
+            self.arithmetic.add_decoder(self.network, batch)
+        parts = loss_parts(outputs, batch, s.loss, self.start.config.offset_scale)
+        if self.questions is not None:
+            part = micro * self.accelerator.num_processes + self.accelerator.process_index
+            with self.accelerator.autocast():
+                asked = self.questions.loss(self.network, self.step, part)
+            parts["grounding"] = s.loss.grounding * asked
+        loss = torch.stack(list(parts.values())).sum()
+        self.accelerator.backward(loss / self.accumulate)
+        return {"loss": loss, **parts}
+
+    def _utilisation(self, samples_per_second: float) -> float:
+        """Model FLOP utilisation, 0..1; see `inspire_training.scale.utilisation`."""
+        self.peak = self.peak or peak(self.accelerator.device, self.settings.precision)
+        per_sample = self.arithmetic.of_a_step / self.settings.batch
+        return samples_per_second * per_sample / (self.peak * self.accelerator.num_processes)
 
     @torch.no_grad()
-    def _update_average(self) -> None:
-        decay = min(self.settings.average, (1 + self.step) / (10 + self.step))
-        torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1.0 - decay)
-        for mean, now in zip(self.average.buffers(), self.network.buffers()):
-            mean.copy_(now)
-
-    @torch.inference_mode()
     def validate(self) -> dict[str, float]:
-        """The mean numbers of the averaged weights on held-out trajectories; empty when there are none."""
+        """The mean numbers of the network's weights on held-out trajectories; empty when there are none. Every process
+        computes them: sharded weights need all of them.
+        """
         sums: dict[str, float] = {}
         count = 0
+        self.network.eval()
         answer_ids = torch.from_numpy(self.sampler.answer_ids).to(self.accelerator.device)
         for batch in self.sampler.validation(self.settings.batch, self.settings.validation_frames):
             batch = batch.to(self.accelerator.device)
-            outputs = self.average(batch)
+            with self.accelerator.autocast() if self.settings.shard else contextlib.nullcontext():
+                outputs = self.network(batch)
             scale, reach = self.start.config.offset_scale, ActionContract().max_translation
             for name, value in validation_numbers(outputs, batch, answer_ids, scale, reach).items():
                 sums[name] = sums.get(name, 0.0) + value * len(batch)
@@ -189,31 +234,39 @@ class _Run:
 
     def _validate_and_save(self) -> Path:
         folder = self.settings.out / "checkpoints" / f"step-{self.step:07d}"
-        if self.accelerator.is_main_process:
+        main = self.accelerator.is_main_process
+        with self.average.shown():
             numbers = self.validate()
-            self._plot("validation", numbers)
-            self._say(
-                "held out: " + (", ".join(f"{name} {value:.4g}" for name, value in numbers.items()) or "no trajectory")
-            )
-            training = {
-                "step": self.step,
-                "seconds": round(self.seconds),
-                "seed": self.settings.seed,
-                "held_out": numbers,
-            }
-            training |= {"frames": self.sampler.frames, "files": [p.name for p in self.settings.data]}
-            if self.questions is not None:
-                training["grounding"] = self.questions.facts
-            training |= {name: self.start.training[name] for name in ("published",) if name in self.start.training}
-            state = dataclasses.replace(
-                self.start, step=self.step, seconds=self.seconds, training=training, model=self.average
-            )
-            resume: dict[str, Any] = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
-            save_checkpoint(self.settings.out, state, resume)
+            state = sharding.whole_state(self.network, kept=main)
+        resume = {
+            "network": sharding.whole_state(self.network, kept=main),
+            "optimizer": sharding.whole_optimizer(self.optimizer, kept=main),
+        }
+        self._plot("validation", numbers)
+        self._say(
+            "held out: " + (", ".join(f"{name} {value:.4g}" for name, value in numbers.items()) or "no trajectory")
+        )
+        if main:
+            training = self._facts() | {"held_out": numbers}
+            now = dataclasses.replace(self.start, step=self.step, seconds=self.seconds, training=training)
+            save_checkpoint(self.settings.out, now, resume, state=state)
         self.accelerator.wait_for_everyone()
         return folder
 
+    def _facts(self) -> dict[str, Any]:
+        """What is told of the training in checkpoint and manifest."""
+        facts: dict[str, Any] = {"step": self.step, "seconds": round(self.seconds), "seed": self.settings.seed}
+        facts |= {"frames": self.sampler.frames, "files": [p.name for p in self.settings.data]}
+        if damaged := {**self.shards.damaged, **{n: f"{c} frames" for n, c in self.sampler.damaged.items()}}:
+            facts["damaged"] = damaged
+        if self.questions is not None:
+            facts["grounding"] = self.questions.facts
+        return facts | {name: self.start.training[name] for name in ("published",) if name in self.start.training}
+
     def _plot(self, prefix: str, numbers: dict[str, float]) -> None:
+        if self.curve and prefix == "train":
+            rate = self.optimizer.param_groups[0]["lr"]
+            self.curve.add(self.step, {**numbers, "rate": rate, "damaged": self.sampler.damaged.total()})
         if self.board:
             for name, value in numbers.items():
                 self.board.add_scalar(f"{prefix}/{name}", value, self.step)
@@ -223,18 +276,24 @@ class _Run:
             print(text, flush=True)
 
 
-def _open_all(settings: TrainSettings, accelerator: Accelerator) -> list[FrameStore]:
-    """The frames of all files; the main process builds them, the others wait and map the same memory."""
+def _open_all(settings: TrainSettings, accelerator: Accelerator) -> OpenShards:
+    """The frames of all files; the main process builds them, the others wait and read the same."""
     config = config_of(settings)
+
+    def say(text: str) -> None:
+        if accelerator.is_main_process:
+            print(text, flush=True)
+
     with accelerator.main_process_first():
-        return [open_frames(path, config.cameras, config.chunk_length) for path, _ in _files(settings)]
+        return open_shards(settings.data, settings.weights, config.cameras, config.chunk_length, say=say)
 
 
-def _files(settings: TrainSettings) -> list[tuple[Path, float]]:
-    """Every file of demonstrations with its weight."""
-    if settings.weights and len(settings.weights) != len(settings.data):
+def _accumulated(settings: TrainSettings, processes: int) -> int:
+    """Parts of a step that a process takes one behind the other. Raises ValueError."""
+    at_once = settings.batch * processes
+    wanted = settings.global_batch or at_once
+    if wanted % at_once:
         raise ValueError(
-            f"weights: expected one per entry of data ({len(settings.data)}), found {len(settings.weights)}"
+            f"global batch: expected a multiple of batch x processes ({settings.batch} x {processes}), found {wanted}"
         )
-    weights = settings.weights or [1.0] * len(settings.data)
-    return [(file, weight) for path, weight in zip(settings.data, weights) for file in demonstration_files([path])]
+    return wanted // at_once

@@ -23,7 +23,7 @@ def smooth_chunks(count: int) -> np.ndarray:
 
 def test_fitted_fast_is_short_exact_enough_and_survives_the_published_format(tmp_path: Path) -> None:
     chunks = smooth_chunks(600)
-    codec, arrays = fit_fast(chunks, CodecSettings(data=(), out=tmp_path / "codec.npz", codes=1024, scale=20.0))
+    codec, arrays = fit_fast(chunks, codes=1024, scale=20.0)
     codes = [codec.encode(chunk) for chunk in chunks[:100]]
     assert np.mean([len(c) for c in codes]) < 20, "56 numbers in few codes"
     error = [np.abs(codec.decode(c) - chunk).max() for c, chunk in zip(codes, chunks)]

@@ -10,6 +10,14 @@ from typing import Any
 import numpy as np
 
 
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a codec.npz. Raises FileNotFoundError."""
+    if not path.is_file():
+        raise FileNotFoundError(f"codec: expected the file {path}, found none; run `inspire codec --out {path}`")
+    with np.load(path) as file:
+        return {name: file[name] for name in file.files}
+
+
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write a codec.npz, complete or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ def fit(settings: CodecSettings) -> ActionCodec:
     )
     codec: ActionCodec
     if settings.kind == "fast":
-        codec, arrays = fit_fast(chunks, settings)
+        codec, arrays = fit_fast(chunks, codes=settings.codes, scale=settings.scale)
         write_arrays(settings.out, arrays)
     else:
         codec = fit_chunks(chunks, settings)

@@ -9,27 +9,26 @@ import torch
 
 from inspire_policy.action import LEAD_SIZE
 from inspire_training.batch import ExpertBatch
-from inspire_training.data.layouts import LayoutTable
+from inspire_training.data.layouts import LayoutBatch
 from inspire_training.expert.config import ExpertConfig
 
 
 def expert_batch(
     config: ExpertConfig,
-    table: LayoutTable,
-    layout: np.ndarray,
+    layouts: LayoutBatch,
     rng: np.random.Generator,
     *,
     obeyed: np.ndarray,
 ) -> ExpertBatch:
-    """For the layouts (B,) of a batch: the prompt's rows, in a share of the frames the answers' as well.
+    """For the layouts of B frames: the prompt's rows, in a share of the frames the answers' as well.
 
     obeyed: (B,) bool, frames whose chunk follows from an answer, which must then be read.
     """
-    size = len(layout)
+    size = len(layouts.token_ids)
     explicit = (rng.random(size) < config.answers) | obeyed
-    answers = table.answer_mask[layout].astype(bool) & explicit[:, None]
-    mask = np.concatenate([table.prefix_mask[layout], answers], axis=1)
-    rows = np.concatenate([table.prefix_rows[layout], table.answer_rows[layout]], axis=1)
+    answers = layouts.answer_mask & explicit[:, None]
+    mask = np.concatenate([layouts.prefix_mask, answers], axis=1)
+    rows = np.concatenate([layouts.prefix_rows, layouts.answer_rows], axis=1)
     untold = rng.random(size) < config.condition_dropout
     noise = rng.standard_normal((size, config.repeats, config.chunk_length, LEAD_SIZE), dtype=np.float32)
     draws = rng.random((size, config.repeats), dtype=np.float32)

@@ -37,7 +37,8 @@ class PolicyOutputs:
     """What the losses need.
 
     Attributes:
-        answer_logits: (B, K, V). code_logits: (B, C, V). raw_chunk: (B, Q, 7), gripper as a logit; None with codes.
+        answer_logits: (B, A, V). code_logits: (B, C, V). end_logits: (B, E, V). raw_chunk: (B, Q, 7), gripper as a
+            logit; None with codes.
         offsets, keypoint_offsets: (B, K, 3) in units of `offset_scale`, from the language model and straight from
             the features of the vision; None without auxiliary heads.
         denoising: (B, chunk_length, 7) squared errors of the expert; None without one.
@@ -46,6 +47,7 @@ class PolicyOutputs:
 
     answer_logits: Tensor
     code_logits: Tensor
+    end_logits: Tensor
     raw_chunk: Tensor | None
     offsets: Tensor | None
     keypoint_offsets: Tensor | None
@@ -143,11 +145,11 @@ class InspirePolicy(nn.Module):
         """All predictions of a batch in one pass, with the answers (and codes) given."""
         seen, features = self.perception(batch.images, batch.proprioception, batch.instruction_ids)
         embeddings = self.embed(batch.token_ids, seen)
-        wanted = [batch.answer_rows - 1, batch.code_rows - 1, batch.query_rows, batch.offset_rows]
+        wanted = [batch.answer_rows - 1, batch.code_rows - 1, batch.query_rows, batch.offset_rows, batch.end_rows - 1]
         if batch.expert is not None:
             wanted.append(batch.expert.context_rows)
         hidden, states = self._read(embeddings, batch.attention_bias, torch.cat(wanted, dim=1))
-        answers, codes, queries, asked, *_ = hidden.split([rows.shape[1] for rows in wanted], dim=1)
+        answers, codes, queries, asked, ends, *_ = hidden.split([rows.shape[1] for rows in wanted], dim=1)
         places = batch.offset_rows.shape[1]
         offsets = keypoints = None
         if self.offset_head is not None:
@@ -164,6 +166,7 @@ class InspirePolicy(nn.Module):
         return PolicyOutputs(
             answer_logits=self.backbone.logits(answers),
             code_logits=self.backbone.logits(codes),
+            end_logits=self.backbone.logits(ends),
             raw_chunk=self.head.raw(queries) if self.head is not None else None,
             offsets=offsets,
             keypoint_offsets=keypoints,

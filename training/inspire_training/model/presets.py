@@ -139,7 +139,8 @@ class PolicyConfig:
             their place. auxiliary: whether offsets are regressed beside answers and actions.
         style: sequence style, with its settings. codec: action codec.
         text_length: tokens of the longest instruction. question_tokens: of the longest question with its answer.
-        questions: whether the directions are asked before the action. max_objects: objects of an instruction.
+        questions: whether the directions are asked before the action. question_mode: what is asked, see
+            `inspire_policy.question_modes`. max_objects: objects of an instruction.
         offset_scale: metres that the offset heads call 1. horizon: steps of a chunk that are executed.
         expert: what samples the chunks of codec "sampled"; None with the other codecs.
     """
@@ -158,6 +159,7 @@ class PolicyConfig:
     chunk_length: int = 8
     horizon: int = 4
     questions: bool = True
+    question_mode: str = "direction"
     max_objects: int = 4
     text_length: int = 32
     question_tokens: int = 14
@@ -232,6 +234,12 @@ PRESETS: dict[str, PolicyConfig] = {
         preset="tabletop-grounded",
         vision=FilmVisionConfig(keypoint_tokens=8, keypoint_bands=5),
         text_length=48,
+    ),
+    # The structure of "tabletop", small enough for tests.
+    "tabletop-test": PolicyConfig(
+        preset="tabletop-test",
+        vision=FilmVisionConfig(channels=(8, 8, 16, 16), keypoints=8, text_width=16),
+        backbone=BackboneConfig(width=48, layers=2, heads=3, kv_heads=1, feed_forward=96),
     ),
     # The architecture of the published MiniVLA checkpoints, 1.25 B parameters.
     "minivla-1b": PolicyConfig(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from accelerate import init_empty_weights
 
+from inspire_policy.answers import AnswerVocabulary
+from inspire_policy.question_modes import check_mode
 from inspire_training.checkpoint import Checkpoint, policy_of, write_checkpoint
 from inspire_training.model.policy import InspirePolicy
 from inspire_training.published.architectures import configuration, is_vq
@@ -53,19 +56,23 @@ def read_published(run: PublishedRun, settings: ImportSettings) -> Checkpoint:
     config = configuration(
         run.vla, preset=settings.preset, chunk_length=chunk_length, questions=settings.questions == "inspire"
     )
+    said = run.config.get("inspire", {})
+    config = dataclasses.replace(
+        config, question_mode=settings.question_mode or str(said.get("question_mode", "direction"))
+    )
+    check_mode(config.question_mode)
     words = words_of(settings.words, run.config)
     tokenizer = read_tokenizer(settings.tokenizer or run.folder / "tokenizer.json", config.backbone.rows)
     with init_empty_weights():
         expected = InspirePolicy(config, tokenizer.get_vocab_size()).state_dict()
     model = policy_of(config, tokenizer.get_vocab_size(), policy_state(read_weights(run), expected)).eval()
-    said = run.config.get("inspire", {}).get("known_objects", ())
     checkpoint = Checkpoint(
         model=model,
         config=config,
         tokenizer=tokenizer,
         words=words,
         codec_arrays=arrays,
-        known_objects=tuple(settings.objects or said or LIBERO_OBJECTS),
+        known_objects=tuple(settings.objects or said.get("known_objects", ()) or LIBERO_OBJECTS),
         step=run.step,
         training={PUBLISHED: _origin(run, dataset, vq_config)},
     )
@@ -81,6 +88,7 @@ def _check_codes(checkpoint: Checkpoint) -> None:
         ids = [style.answer_id(word) for word in checkpoint.words.words]
         if len(set(ids)) < len(ids):
             raise ValueError(f"answer words: expected different tokens, found {dict(zip(checkpoint.words.words, ids))}")
+        AnswerVocabulary(style, checkpoint.words)
     middle = codec.decode(np.zeros(codec.codes, dtype=np.int64))
     if not np.isfinite(middle).all():
         raise ValueError("action codec: expected finite actions, found NaN or infinity; the VQ folder is damaged")

@@ -56,6 +56,8 @@ class ImportSettings:
     """Answer words and their axes: checkpoint (its own, else LIBERO's), libero, real, or a JSON file."""
     questions: Literal["inspire", "none"] = "inspire"
     """none: a baseline that was never asked."""
+    question_mode: Literal["", "direction", "direction_3d", "fine_direction", "distance", "fine_distance"] = ""
+    """What it was trained to be asked; by default what its config.json says, else the direction."""
     objects: tuple[str, ...] = ()
     """Things that it may be asked about; by default those named in its config.json, else those of LIBERO."""
     from_hub: str = ""

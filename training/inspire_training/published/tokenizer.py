@@ -43,13 +43,13 @@ def read_tokenizer(path: Path, rows: int) -> Tokenizer:
     return tokenizer
 
 
-def with_extra_tokens(tokenizer: Tokenizer) -> Tokenizer:
-    """The same tokenizer with the extra tokens behind the others, if it lacks them.
+def with_extra_tokens(tokenizer: Tokenizer, count: int = EXTRA) -> Tokenizer:
+    """The same tokenizer with `count` extra tokens behind the others, if it lacks them.
 
     Raises ValueError when others stand between them.
     """
-    tokenizer.add_special_tokens([AddedToken(extra_token(i), special=True, normalized=False) for i in range(EXTRA)])
-    ids = [token_id(tokenizer, extra_token(i)) for i in range(EXTRA)]
-    if ids != list(range(ids[0], ids[0] + EXTRA)):
-        raise ValueError(f"tokenizer: expected {EXTRA} extra tokens one behind the other, found others between them")
+    tokenizer.add_special_tokens([AddedToken(extra_token(i), special=True, normalized=False) for i in range(count)])
+    ids = [token_id(tokenizer, extra_token(i)) for i in range(count)]
+    if ids != list(range(ids[0], ids[0] + count)):
+        raise ValueError(f"tokenizer: expected {count} extra tokens one behind the other, found others between them")
     return tokenizer

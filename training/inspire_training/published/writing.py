@@ -20,6 +20,7 @@ from inspire_training.published.settings import WriteSettings
 from inspire_training.published.vq import write_vq
 from inspire_training.published.words import words_json
 
+PUBLISHED_CODECS = ("residual_vq", "edge_bins")
 BINS_CODEC, VQ_CODEC = "extra_action_tokenizer", "libero_vq_extra_action_tokenizer"
 
 
@@ -32,6 +33,11 @@ def write_published(settings: WriteSettings) -> Path:
         raise ValueError(
             f"checkpoint: expected a preset among {', '.join(BASE_OF)}, found {checkpoint.config.preset!r}, which has "
             "no published layout"
+        )
+    if checkpoint.config.codec not in PUBLISHED_CODECS:
+        raise ValueError(
+            f"checkpoint: expected an action codec among {', '.join(PUBLISHED_CODECS)}, found "
+            f"{checkpoint.config.codec}, which has no published layout"
         )
     settings.out.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{settings.out.name}.", dir=settings.out.parent))
@@ -72,6 +78,7 @@ def _config(checkpoint: Checkpoint, origin: dict[str, Any]) -> dict[str, Any]:
         }
     }
     told = {"words": words_json(checkpoint.words), "known_objects": list(checkpoint.known_objects)}
+    told["question_mode"] = config.question_mode
     return {**(origin.get("config") or new), "inspire": told}
 
 

@@ -1,0 +1,1 @@
+"""Training on many processes and large models: shards, gradients, sharded weights, memory and speed."""

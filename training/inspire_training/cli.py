@@ -14,6 +14,7 @@ COMMANDS = (
     *("grounding-data", "grounding-eval", "evaluate", "compare", "results", "card", "probe", "bench", "recipe"),
 )
 STAGES = ("grounding", "action")
+RECIPES = ("own", "published")
 USAGE = """usage: inspire COMMAND [options]
 
   demos            record demonstrations of the scripted expert
@@ -23,7 +24,8 @@ USAGE = """usage: inspire COMMAND [options]
   to-lerobot       demonstrations as a LeRobotDataset
   from-lerobot     a LeRobotDataset as demonstrations
   codec            fit an action codec, residual VQ or FAST
-  train            train a policy; --stage grounding: stage 1, boxes, points and traces in words
+  train            train a policy; --recipe published: with the published hyper-parameters; --stage grounding: stage 1,
+                   boxes, points and traces in words
   dagger           record episodes that a policy drives and the expert labels
   import           a published checkpoint becomes one of ours
   write-published  a checkpoint of ours in the published layout
@@ -128,7 +130,8 @@ def _run(command: str, arguments: list[str]) -> int:
         "probe": settings.ProbeSettings,
         "bench": settings.BenchSettings,
     }
-    chosen: Any = tyro.cli(kinds[command], prog=f"inspire {command}", args=arguments)
+    defaults = _recipe(arguments) if command == "train" else {}
+    chosen: Any = tyro.cli(kinds[command], prog=f"inspire {command}", args=arguments, **defaults)
     if command in ("demos", "dagger"):
         _function("collect", command)(chosen)
     elif command == "train --stage grounding":
@@ -145,16 +148,37 @@ def _run(command: str, arguments: list[str]) -> int:
 
 
 def _stage(arguments: list[str]) -> str:
-    """The value of --stage, taken out of the arguments; "" for a policy's training in one stage. Raises ValueError."""
+    """The value of --stage, "" for a policy's training in one stage. Raises ValueError."""
+    stage = _taken("stage", STAGES, arguments)
+    return "" if stage == "action" else stage
+
+
+def _recipe(arguments: list[str]) -> dict[str, Any]:
+    """Further options of tyro for --recipe: the published hyper-parameters as defaults, or none. Raises ValueError."""
+    if _taken("recipe", RECIPES, arguments) != "published":
+        return {}
+    import tyro
+
+    from inspire_training.published.training import PUBLISHED
+    from inspire_training.settings import TrainSettings
+
+    return {"default": TrainSettings(data=tyro.MISSING, out=tyro.MISSING, **PUBLISHED)}
+
+
+def _taken(option: str, known: tuple[str, ...], arguments: list[str]) -> str:
+    """The value of an option that decides what the others are, taken out of the arguments; "" without it.
+
+    Raises ValueError on one that is not known.
+    """
     for index, argument in enumerate(arguments):
         name, equals, value = argument.partition("=")
-        if name == "--stage":
+        if name == f"--{option}":
             taken = arguments[index : index + (1 if equals else 2)]
             del arguments[index : index + len(taken)]
-            stage = value if equals else (taken[1] if len(taken) == 2 else "")
-            if stage not in STAGES:
-                raise ValueError(f"stage: expected one of {', '.join(STAGES)}, found {stage!r}")
-            return "" if stage == "action" else stage
+            found = value if equals else (taken[1] if len(taken) == 2 else "")
+            if found not in known:
+                raise ValueError(f"{option}: expected one of {', '.join(known)}, found {found!r}")
+            return found
     return ""
 
 

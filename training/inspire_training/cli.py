@@ -12,6 +12,7 @@ COMMANDS = (
     *("demos", "episodes", "regenerate", "write-libero", "to-lerobot", "from-lerobot"),
     *("codec", "train", "dagger", "import", "write-published", "export", "build-engine"),
     *("grounding-data", "grounding-eval", "evaluate", "compare", "results", "card", "probe", "bench", "recipe"),
+    *("attention",),
 )
 STAGES = ("grounding", "action")
 RECIPES = ("own", "published")
@@ -38,6 +39,7 @@ USAGE = """usage: inspire COMMAND [options]
   results          tables and plots of evaluations, as a page
   card             the policy card beside a bundle, with its evaluations
   probe            does the action follow the answer? Forced, wrong and dropped answers
+  attention        where a policy looks while it answers and acts, as pictures and numbers
   bench            the time of a tick beside its peers, the published procedure among them
   recipe           all stages of a preset, resumable
 
@@ -113,6 +115,7 @@ def _run(command: str, arguments: list[str]) -> int:
     import tyro
 
     from inspire_training import settings
+    from inspire_training.attention.settings import AttentionSettings
     from inspire_training.grounding import settings as grounding
 
     stage = _stage(arguments) if command == "train" else ""
@@ -129,6 +132,7 @@ def _run(command: str, arguments: list[str]) -> int:
         "export": settings.ExportSettings,
         "probe": settings.ProbeSettings,
         "bench": settings.BenchSettings,
+        "attention": AttentionSettings,
     }
     defaults = _recipe(arguments) if command == "train" else {}
     chosen: Any = tyro.cli(kinds[command], prog=f"inspire {command}", args=arguments, **defaults)
@@ -140,6 +144,8 @@ def _run(command: str, arguments: list[str]) -> int:
         _function("grounding.collecting", "grounding_data")(chosen)
     elif command == "grounding-eval":
         _function("grounding.evaluation", "grounding_eval")(chosen)
+    elif command == "attention":
+        _function("attention.command", "attention")(chosen)
     elif command == "codec":
         _function("codecs.fitting", "fit")(chosen)
     else:

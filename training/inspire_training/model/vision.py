@@ -87,6 +87,13 @@ class FilmConvTower(nn.Module):
         self.register_buffer("coordinates", torch.stack([x.flatten(), y.flatten()], dim=1), persistent=False)
 
     def forward(self, image: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        grid, heat = self.look(image, condition)
+        points = heat.softmax(dim=-1) @ self.coordinates
+        told = self.keypoints(self._told(points).unflatten(1, (self.keypoint_tokens, -1)).flatten(2))
+        return torch.cat([grid, told], dim=1), points
+
+    def look(self, image: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens of the grid (B, grid^2, width), and per keypoint the logits (B, K, (size/4)^2) of where it is."""
         # Cast first: TensorRT moves no uint8 about.
         x = image.to(self.keypoints.weight.dtype).permute(0, 3, 1, 2) / 127.5 - 1.0
         fine = self.blocks[0](self.stem(x), condition)
@@ -96,9 +103,7 @@ class FilmConvTower(nn.Module):
         )
         grid = self.grid(middle).flatten(2).transpose(1, 2)
         heat = self.sharp(fine) + F.interpolate(self.context(middle), scale_factor=2.0, mode="nearest")
-        points = heat.flatten(2).softmax(dim=-1) @ self.coordinates
-        told = self.keypoints(self._told(points).unflatten(1, (self.keypoint_tokens, -1)).flatten(2))
-        return torch.cat([grid, told], dim=1), points
+        return grid, heat.flatten(2)
 
     def _told(self, points: Tensor) -> Tensor:
         """Coordinates (B, K, 2) in [-1, 1], and sines and cosines of their doubling frequencies; (B, K, ...)."""

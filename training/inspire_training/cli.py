@@ -12,7 +12,7 @@ COMMANDS = (
     *("demos", "episodes", "regenerate", "write-libero", "to-lerobot", "from-lerobot"),
     *("codec", "train", "dagger", "import", "write-published", "export", "build-engine"),
     *("grounding-data", "grounding-eval", "evaluate", "compare", "results", "card", "probe", "bench", "recipe"),
-    *("attention",),
+    "answers",
 )
 STAGES = ("grounding", "action")
 RECIPES = ("own", "published")
@@ -38,8 +38,8 @@ USAGE = """usage: inspire COMMAND [options]
   compare          two evaluations over the same seeds, episode by episode
   results          tables and plots of evaluations, as a page
   card             the policy card beside a bundle, with its evaluations
+  answers          are the answers right wherever the hand is? Per direction and per margin
   probe            does the action follow the answer? Forced, wrong and dropped answers
-  attention        where a policy looks while it answers and acts, as pictures and numbers
   bench            the time of a tick beside its peers, the published procedure among them
   recipe           all stages of a preset, resumable
 
@@ -115,7 +115,6 @@ def _run(command: str, arguments: list[str]) -> int:
     import tyro
 
     from inspire_training import settings
-    from inspire_training.attention.settings import AttentionSettings
     from inspire_training.grounding import settings as grounding
 
     stage = _stage(arguments) if command == "train" else ""
@@ -130,9 +129,9 @@ def _run(command: str, arguments: list[str]) -> int:
         "grounding-eval": grounding.GroundingEvalSettings,
         "dagger": settings.DaggerSettings,
         "export": settings.ExportSettings,
+        "answers": settings.AnswersSettings,
         "probe": settings.ProbeSettings,
         "bench": settings.BenchSettings,
-        "attention": AttentionSettings,
     }
     defaults = _recipe(arguments) if command == "train" else {}
     chosen: Any = tyro.cli(kinds[command], prog=f"inspire {command}", args=arguments, **defaults)
@@ -144,8 +143,6 @@ def _run(command: str, arguments: list[str]) -> int:
         _function("grounding.collecting", "grounding_data")(chosen)
     elif command == "grounding-eval":
         _function("grounding.evaluation", "grounding_eval")(chosen)
-    elif command == "attention":
-        _function("attention.command", "attention")(chosen)
     elif command == "codec":
         _function("codecs.fitting", "fit")(chosen)
     else:

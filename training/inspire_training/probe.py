@@ -14,23 +14,18 @@ to a tick are counted in the `own` ones.
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
-import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from inspire_policy.action import osc_from_lead
-from inspire_policy.brain import Brain
-from inspire_policy.bundle import find_bundle, load_bundle
 from inspire_policy.directions import GRASPED_AXIS, REP103, direction_axis
-from inspire_sim.results import UNSEEN_SEEDS, wilson_interval
-from inspire_sim.worlds.base import ObjectState, Observation, Truth, World
-from inspire_sim.worlds.registry import make_world
+from inspire_sim.results import UNSEEN_SEEDS
+from inspire_sim.worlds.base import ObjectState, Observation, Truth
 from inspire_training.data.answers import clearly_wrong
 from inspire_training.evaluation.folder import write_file
+from inspire_training.evaluation.in_process import Loaded, check_asks, loaded, rate, rate_line, run_jobs
 from inspire_training.settings import ProbeSettings
 
 NOTABLE = 0.5  # within 60 degrees of the word's axis
@@ -40,20 +35,16 @@ CONDITIONS = ("own", "true", "wrong", "dropped")
 def probe(settings: ProbeSettings) -> dict[str, Any]:
     """Run all episodes, print the table, write `out` and return its content. Raises ValueError, BundleError."""
     s = settings
-    bundle = load_bundle(find_bundle(s.bundle))
-    bundle.check_body(s.world)
-    if not bundle.manifest.questions:
-        raise ValueError(f"bundle: expected one that asks questions, found {s.bundle}, which asks none")
-    jobs = [(condition, UNSEEN_SEEDS + s.seed + i) for i in range(s.episodes) for condition in CONDITIONS]
-    context = multiprocessing.get_context("spawn")
-    found: list[dict[str, Any]] = []
-    started = time.monotonic()
-    with context.Pool(min(s.workers, len(jobs)), _load, (s.bundle, s.world, s.split)) as pool:
-        for result in pool.imap_unordered(_episode, jobs):
-            found.append(result)
-            left = (time.monotonic() - started) / len(found) * (len(jobs) - len(found))
-            print(f"[{len(found)}/{len(jobs)}, {left / 60:.1f} min left] {result['condition']} {result['seed']}: "
-                  f"{'success' if result['success'] else 'failed'}, {result['steps']} steps", flush=True)  # fmt: skip
+    check_asks(s.bundle, s.world)
+    found = run_jobs(
+        _episode,
+        [(condition, UNSEEN_SEEDS + s.seed + i) for i in range(s.episodes) for condition in CONDITIONS],
+        lambda e: f"{e['condition']} {e['seed']}: {'success' if e['success'] else 'failed'}, {e['steps']} steps",
+        bundle=s.bundle,
+        world=s.world,
+        split=s.split,
+        workers=s.workers,
+    )
     content = summary(found, settings)
     s.out.parent.mkdir(parents=True, exist_ok=True)
     write_file(s.out, json.dumps(content, indent=1) + "\n")
@@ -64,17 +55,17 @@ def probe(settings: ProbeSettings) -> dict[str, Any]:
 def summary(episodes: Iterable[Mapping[str, Any]], settings: ProbeSettings) -> dict[str, Any]:
     """Success per condition, and how often the first lead followed a forced word; with Wilson intervals."""
     episodes = sorted(episodes, key=lambda e: (CONDITIONS.index(e["condition"]), e["seed"]))
-    success = {c: _rate([e["success"] for e in episodes if e["condition"] == c]) for c in CONDITIONS}
+    success = {c: rate([e["success"] for e in episodes if e["condition"] == c]) for c in CONDITIONS}
     forced = [f for e in episodes for f in e["forced"]]
     follows, goes = (
-        {kind: _rate([f[name] for f in forced if f["kind"] == kind]) for kind in ("true", "wrong")}
+        {kind: rate([f[name] for f in forced if f["kind"] == kind]) for kind in ("true", "wrong")}
         for name in ("followed", "went")
     )
     words: dict[str, Any] = {}
     for word in REP103.words:
         outcomes = [f["followed"] for f in forced if f["kind"] == "wrong" and f["word"] == word]
         if outcomes:
-            words[word] = _rate(outcomes)
+            words[word] = rate(outcomes)
     passes = [count for e in episodes if e["condition"] == "own" for count in e["passes"]]
     decoding = {"ticks": len(passes), "passes_per_tick": sum(passes) / max(1, len(passes)),
                 "drafts_held": passes.count(1) / max(1, len(passes))}  # fmt: skip
@@ -85,15 +76,11 @@ def summary(episodes: Iterable[Mapping[str, Any]], settings: ProbeSettings) -> d
 
 def table(content: Mapping[str, Any]) -> str:
     """The summary for people."""
-    rows = [(f"success, answers {name}", rate) for name, rate in content["success"].items()]
-    rows += [(f"lead goes a {kind} word's way", rate) for kind, rate in content["goes"].items()]
-    rows += [(f"lead follows a {kind} word", rate) for kind, rate in content["follows"].items()]
-    rows += [(f"  wrong word {word}", rate) for word, rate in content["wrong_words"].items()]
-    lines = [
-        f"{name:<28}{rate['count']:>5}/{rate['of']:<5} {100 * rate['rate']:>5.1f} %  "
-        f"[{100 * rate['wilson95'][0]:.1f}, {100 * rate['wilson95'][1]:.1f}]"
-        for name, rate in rows
-    ]
+    rows = [(f"success, answers {name}", found) for name, found in content["success"].items()]
+    rows += [(f"lead goes a {kind} word's way", found) for kind, found in content["goes"].items()]
+    rows += [(f"lead follows a {kind} word", found) for kind, found in content["follows"].items()]
+    rows += [(f"  wrong word {word}", found) for word, found in content["wrong_words"].items()]
+    lines = [rate_line(name, found) for name, found in rows]
     decoding = content["decoding"]
     lines.append(
         f"decoder passes per tick, mean: {decoding['passes_per_tick']:.2f} of {decoding['ticks']} ticks; one pass, as "
@@ -102,23 +89,9 @@ def table(content: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _rate(outcomes: list[bool]) -> dict[str, Any]:
-    count, of = sum(outcomes), len(outcomes)
-    return {"count": count, "of": of, "rate": count / of if of else 0.0, "wilson95": wilson_interval(count, of)}
-
-
-_loaded: tuple[Brain, World, str] | None = None  # one per worker process: both take seconds to make
-
-
-def _load(bundle: str, world: str, split: str) -> None:
-    global _loaded
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    _loaded = Brain.load(bundle, body=world), make_world(world), split
-
-
 def _episode(job: tuple[str, int]) -> dict[str, Any]:
-    assert _loaded is not None
-    brain, world, split = _loaded
+    mine = loaded()
+    brain, world, split = mine.brain, mine.world, mine.split
     condition, seed = job
     rng = np.random.default_rng([seed, CONDITIONS.index(condition)])
     episode = world.reset(seed, split=split)
@@ -131,12 +104,12 @@ def _episode(job: tuple[str, int]) -> dict[str, Any]:
     while steps < episode.max_steps and not success:
         observation, truth = world.observe(images=not leads), world.truth()
         if not leads:
-            tick = _tick(brain, observation, text, asked, _answers(condition, truth, rng), draft)
+            tick = mine.tick(observation, text, asked, forced=_answers(condition, truth, rng), draft=draft)
             draft = {answer.object: answer.word for answer in tick.answers}
             passes.append(tick.decoder_passes)
             leads = list(tick.leads[: brain.bundle.manifest.horizon])
             if condition == "own" and not truth.objects[0].grasped:
-                forced += _follow(brain, observation, truth, text, asked, rng)
+                forced += _follow(mine, observation, truth, text, asked, rng)
         world.step(osc_from_lead(leads.pop(0), world.contract))
         success, steps = world.success(), steps + 1
     return {"condition": condition, "seed": seed, "task": episode.task, "success": success, "steps": steps,
@@ -162,7 +135,7 @@ def wrong_word(state: ObjectState, tool: np.ndarray, rng: np.random.Generator) -
 
 
 def _follow(
-    brain: Brain, observation: Observation, truth: Truth, text: str, asked: tuple[str, ...], rng: np.random.Generator
+    mine: Loaded, observation: Observation, truth: Truth, text: str, asked: tuple[str, ...], rng: np.random.Generator
 ) -> list[dict[str, Any]]:
     """The first lead with the target's answer forced, to the truth and to a wrong word."""
     target = truth.objects[0]
@@ -170,22 +143,8 @@ def _follow(
     results = []
     for kind, word in words.items():
         if word and target.name in asked:
-            lead = _tick(brain, observation, text, asked, {target.name: word}).leads[0]
+            lead = mine.tick(observation, text, asked, forced={target.name: word}).leads[0]
             followed = direction_axis(lead.translation, False) == REP103.axis_of[word]
             along = REP103.unit(word) @ lead.translation / max(1e-9, float(np.linalg.norm(lead.translation)))
             results.append({"kind": kind, "word": word, "followed": bool(followed), "went": bool(along >= NOTABLE)})
     return results
-
-
-def _tick(
-    brain: Brain,
-    seen: Observation,
-    text: str,
-    asked: tuple[str, ...],
-    forced: Mapping[str, str],
-    draft: Mapping[str, str] | None = None,
-) -> Any:
-    return brain.program.tick(
-        seen.images, seen.tool_position, seen.tool_quaternion, seen.gripper_opening, text, asked, forced=forced,
-        draft=draft,
-    )  # fmt: skip

@@ -1,0 +1,102 @@
+"""Episodes in worker processes without ROS: each holds one policy and one world, which take seconds to make."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from inspire_policy.brain import Brain
+from inspire_policy.bundle import find_bundle, load_bundle
+from inspire_policy.programs.base import Tick
+from inspire_sim.results import wilson_interval
+from inspire_sim.worlds.base import Observation, World
+from inspire_sim.worlds.registry import make_world
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a worker process holds."""
+
+    brain: Brain
+    world: World
+    split: str
+
+    def tick(
+        self,
+        seen: Observation,
+        text: str,
+        asked: tuple[str, ...],
+        *,
+        forced: Mapping[str, str] | None = None,
+        draft: Mapping[str, str] | None = None,
+    ) -> Tick:
+        """Look, answer and act once; see `inspire_policy.programs.base`."""
+        return self.brain.program.tick(
+            seen.images, seen.tool_position, seen.tool_quaternion, seen.gripper_opening, text, asked,
+            forced=forced or {}, draft=draft,
+        )  # fmt: skip
+
+
+_loaded: Loaded | None = None
+
+
+def loaded() -> Loaded:
+    """Of this worker process."""
+    assert _loaded is not None, "only in a worker of `run_jobs`"
+    return _loaded
+
+
+def check_asks(bundle: str, world: str) -> None:
+    """Raises BundleError or ValueError unless the bundle is one for the world that asks questions."""
+    found = load_bundle(find_bundle(bundle))
+    found.check_body(world)
+    if not found.manifest.questions:
+        raise ValueError(f"bundle: expected one that asks questions, found {bundle}, which asks none")
+
+
+def run_jobs(
+    job: Callable[[Any], dict[str, Any]],
+    jobs: Sequence[Any],
+    say: Callable[[Mapping[str, Any]], str],
+    *,
+    bundle: str,
+    world: str,
+    split: str,
+    workers: int,
+) -> list[dict[str, Any]]:
+    """The results of `job` for all `jobs`, in the order in which they end; `say` is a line about each."""
+    found: list[dict[str, Any]] = []
+    started = time.monotonic()
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(min(workers, len(jobs)), _load, (bundle, world, split)) as pool:
+        for result in pool.imap_unordered(job, jobs):
+            found.append(result)
+            left = (time.monotonic() - started) / len(found) * (len(jobs) - len(found))
+            print(f"[{len(found)}/{len(jobs)}, {left / 60:.1f} min left] {say(result)}", flush=True)
+    return found
+
+
+def rate(outcomes: Iterable[bool]) -> dict[str, Any]:
+    """count, of, rate and Wilson interval (95 %) of what came out."""
+    outcomes = list(outcomes)
+    count, of = sum(outcomes), len(outcomes)
+    return {"count": count, "of": of, "rate": count / of if of else 0.0, "wilson95": wilson_interval(count, of)}
+
+
+def rate_line(name: str, found: Mapping[str, Any]) -> str:
+    """A rate for people."""
+    low, high = found["wilson95"]
+    return (
+        f"{name:<28}{found['count']:>5}/{found['of']:<5} {100 * found['rate']:>5.1f} %  "
+        f"[{100 * low:.1f}, {100 * high:.1f}]"
+    )
+
+
+def _load(bundle: str, world: str, split: str) -> None:
+    global _loaded
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    _loaded = Loaded(Brain.load(bundle, body=world), make_world(world), split)

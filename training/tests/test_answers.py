@@ -1,55 +1,51 @@
-"""`inspire answers`: what it counts, with which intervals, and a real episode."""
+"""The answers that training feeds, and the chunks that obey them."""
 
-import json
+import numpy as np
 
-import pytest
+from inspire_training.data.answers import CLEARLY_WRONG, SPEED, given_answers
 
-from inspire_policy.bundle import BundleError
-from inspire_policy.directions import REP103
-from inspire_training.answers import answers, macro, summary, table
-from inspire_training.settings import AnswersSettings
+COUNT = 4000
 
 
-def answer(truth, said, margin=0.1, name="milk"):
-    return {"step": 0, "object": name, "truth": truth, "answer": said, "right": truth == said, "margin": margin}
+def _frames(rng):
+    offsets = rng.uniform(-0.3, 0.3, (COUNT, 2, 3))
+    largest = np.abs(offsets).argmax(-1)
+    axes = (largest + 1) * np.sign(np.take_along_axis(offsets, largest[..., None], -1)[..., 0]).astype(int)
+    axes[::3, 0] = 0  # grasped: the second object is acted on
+    return axes, offsets, rng.uniform(-1, 1, (COUNT, 8, 7))
 
 
-def test_rates_are_counted_per_direction_margin_and_object():
-    episodes = [
-        {"seed": 2, "ties": 1, "answers": [answer("back", "left", 0.015), answer("down", "down")]},
-        {"seed": 1, "ties": 2, "answers": [answer("back", "back", 0.03), *[answer("down", "down", name="bin")] * 6]},
-    ]
-    content = summary(episodes, AnswersSettings())
-    assert [e["seed"] for e in content["episodes"]] == [1, 2] and content["ties"] == 3
-    assert (content["all"]["count"], content["all"]["of"]) == (8, 9)
-    assert {w: (r["count"], r["of"]) for w, r in content["directions"].items()} == {"down": (7, 7), "back": (1, 2)}
-    assert content["macro"]["rate"] == pytest.approx(0.75)
-    assert [(r["count"], r["of"]) for r in content["margins"].values()] == [(0, 1), (1, 1), (7, 7)]
-    assert content["objects"]["bin"]["of"] == 6
-    assert content["wrong"] == {"back>left": 1}
-    assert "macro over directions 75.0 %" in table(content) and "back>left 1" in table(content)
+def test_without_counterfactuals_chunks_stay_and_the_share_of_random_answers_is_as_told():
+    rng = np.random.default_rng(0)
+    axes, offsets, chunks = _frames(rng)
+    given, same = given_answers(axes, offsets, chunks, rng, random=0.2, counterfactual=0.0)
+    assert np.array_equal(same, chunks)
+    assert abs((given != axes).mean() - 0.2 * 6 / 7) < 0.02
 
 
-def test_the_interval_of_the_macro_rate_is_one_over_episodes():
-    """Many alike frames of one episode are no evidence: ten episodes of 1 or of 50 frames have the same interval."""
-    few, many = ([[answer("back", "back" if i < 5 else "left")] * frames for i in range(10)] for frames in (1, 50))
-    assert macro(few) == macro(many)
-    low, high = macro(few)["interval95"]
-    assert low < 0.3 and high > 0.7
-    assert macro([]) == {"rate": 0.0, "interval95": [0.0, 1.0]}
+def test_a_clearly_wrong_direction_is_obeyed_and_nothing_else_changes():
+    rng = np.random.default_rng(1)
+    axes, offsets, chunks = _frames(rng)
+    given, obeying = given_answers(axes, offsets, chunks, rng, random=0.0, counterfactual=0.5)
+    acted = (axes[:, 0] == 0).astype(int)
+    frame = np.arange(COUNT)
+    assert np.array_equal(given[frame, 1 - acted], axes[frame, 1 - acted]), "only the object acted on is misled"
+    told = given[frame, acted]
+    offset = offsets[frame, acted]
+    gap = np.abs(offset).max(1) - np.sign(told) * offset[frame, np.abs(told) - 1]
+    changed = (obeying != chunks).any((1, 2))
+    assert np.array_equal(changed, gap > CLEARLY_WRONG)
+    assert 0.3 < changed.mean() < 0.5
+    moved = obeying[changed]
+    assert np.array_equal(np.abs(moved[:, :, :6]).sum(-1), np.full(moved.shape[:2], SPEED))
+    along = np.take_along_axis(moved[:, 0], np.abs(told[changed])[:, None] - 1, 1)[:, 0]
+    assert np.array_equal(np.sign(along), np.sign(told[changed]))
+    assert np.array_equal(moved[:, 0, 6], (acted[changed] == 0).astype(float)), "open before the grasp, closed after"
 
 
-def test_a_policy_is_asked_while_the_expert_goes_astray(tmp_path):
-    settings = AnswersSettings(episodes=1, seed=400_000, workers=1, out=tmp_path / "a" / "answers.json", every=8)
-    content = answers(settings)
-    assert json.loads(settings.out.read_text())["directions"].keys() == content["directions"].keys()
-    (episode,) = content["episodes"]
-    assert episode["seed"] == 1_400_000 and content["all"]["of"] >= 8
-    assert content["all"]["of"] + content["ties"] == 2 * -(-episode["steps"] // 8), "both objects, every eighth step"
-    assert {a["truth"] for a in episode["answers"]} <= set(REP103.words)
-    assert content["all"]["rate"] > 0.6, "the shipped policy knows where things are"
-
-
-def test_a_bundle_of_another_world_is_refused(tmp_path):
-    with pytest.raises(BundleError, match="libero_object"):
-        answers(AnswersSettings(world="libero_object", out=tmp_path / "answers.json"))
+def test_frames_with_nothing_left_to_act_on_and_empty_places_are_left_alone():
+    rng = np.random.default_rng(2)
+    axes = np.array([[0, 0], [0, -128]] * 200)
+    offsets, chunks = np.zeros((400, 2, 3)), np.ones((400, 8, 7))
+    given, same = given_answers(axes, offsets, chunks, rng, random=0.0, counterfactual=1.0)
+    assert np.array_equal(given, axes) and np.array_equal(same, chunks)

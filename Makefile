@@ -16,7 +16,7 @@ option = $(if $(filter command environment,$(origin $(1))),--$(2) "$$$(1)")
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two pip processes in one environment disturb each other
-.PHONY: help setup setup-training setup-libero setup-lerobot setup-ray setup-development demo doctor bench faults soak frames bench-exchange bench-rendering train test coverage lint format clean clean-venv
+.PHONY: help setup setup-training setup-libero setup-lerobot setup-ray setup-development setup-browser demo doctor bench faults soak frames bench-exchange bench-rendering train test coverage lint format clean clean-venv
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -27,6 +27,8 @@ setup-libero: $(STAMPS)/libero ## the LIBERO worlds
 setup-lerobot: $(STAMPS)/lerobot ## LeRobotDataset, to and from
 setup-ray: $(STAMPS)/ray ## evaluation on several cores or a cluster
 setup-development: $(STAMPS)/development ## pytest, ruff, mypy
+setup-browser: ## a browser without a window, 96 MB: opens reports in a test, which is skipped without one
+	@scripts/browser.sh
 
 demo: setup $(if $(filter libero%,$(WORLD)),setup-libero) ## run arm, gate and policy: INSTRUCTION SEED MODE COMMANDER WORLD TASK BUNDLE
 	@scripts/in_ros.sh $(PYTHON_IN_VENV) -m inspire_bringup.demo $(call option,INSTRUCTION,instruction) $(call option,SEED,seed) \

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,8 @@ import tyro
 
 from inspire_training.evaluation.folder import write_file
 from inspire_training.evaluation.page import evaluation_section, insert_section, ladder_section, pictures
-from inspire_training.evaluation.saved import SavedError, SavedSplit, read_saved, same_splits
+from inspire_training.evaluation.saved import SavedError, read_rungs, read_saved
+from inspire_training.names import named_paths, slug
 
 PAGE = "results.md"
 IMAGES = "images"
@@ -36,8 +36,8 @@ def results(
 
     if not folders and not ladder:
         raise SavedError("results: expected at least one FOLDER or --ladder NAME=FOLDER, found none")
-    evaluations = {name: read_saved(folder) for name, folder in _named(folders).items()}
-    rungs = _checked_rungs(_named(ladder))
+    evaluations = {name: read_saved(folder) for name, folder in named_paths(folders, "results", SavedError).items()}
+    rungs = read_rungs(named_paths(ladder, "results", SavedError))
     sections = ["## Evaluations", "", f"Made by `{_command(folders, out, ladder)}`; changes here are overwritten."]
     images = out / IMAGES
     if evaluations:
@@ -47,7 +47,7 @@ def results(
     for name, parts in evaluations.items():
         sections += ["", evaluation_section(name, parts)]
         episodes = [episode for saved in parts.values() for episode in saved.episodes]
-        confusion, places = (f"results_{kind}_{_slug(name)}.png" for kind in ("confusion", "map"))
+        confusion, places = (f"results_{kind}_{slug(name)}.png" for kind in ("confusion", "map"))
         if confusion_plot(images / confusion, episodes):
             sections += ["", f"![True directions and the answers to them, all splits]({IMAGES}/{confusion})"]
         if map_plot(images / places, episodes):
@@ -63,34 +63,6 @@ def results(
         (out / gone).unlink(missing_ok=True)
     print(f"written: {page}, {images}/results_*.png")
     return 0
-
-
-def _checked_rungs(rungs: dict[str, Path]) -> dict[str, dict[str, SavedSplit]]:
-    """Rung -> split -> evaluation, all over the seeds of the first."""
-    first = next(iter(rungs.values()), Path())
-    return {name: {base.split: other for base, other in same_splits(first, folder)} for name, folder in rungs.items()}
-
-
-def _named(given: Sequence[str]) -> dict[str, Path]:
-    """Name -> folder of texts FOLDER (named after itself) or NAME=FOLDER."""
-    named: dict[str, Path] = {}
-    for text in given:
-        name, separator, folder = text.partition("=")
-        path = Path(folder if separator else text)
-        name = name if separator else path.resolve().name
-        if name in named or not name or not str(path):
-            raise SavedError(
-                f"results: expected each folder under a name of its own, found {text!r}; say for example NAME={path}"
-            )
-        named[name] = path
-    slugs = {_slug(name) for name in named}
-    if len(slugs) < len(named):
-        raise SavedError(f"results: expected names that differ in letters or digits, found {', '.join(named)}")
-    return named
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "evaluation"
 
 
 def _command(folders: Sequence[str], out: Path, ladder: Sequence[str]) -> str:

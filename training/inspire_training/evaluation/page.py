@@ -43,37 +43,48 @@ def pictures(text: str) -> set[str]:
 
 def evaluation_section(name: str, parts: Mapping[str, SavedSplit]) -> str:
     """Heading and tables of one evaluation: a row per split, then successes by object and destination."""
+    lines = [f"### {name}", "", described(parts), "", *_markdown(split_rows(parts))]
+    objects = object_rows(parts)
+    return "\n".join([*lines, "", *_markdown(objects)] if len(objects) > 1 else lines)
+
+
+def described(parts: Mapping[str, SavedSplit]) -> str:
+    """Who was evaluated, where, and on which seeds, as a sentence."""
     first = next(iter(parts.values())).settings
     who = f"bundle `{Path(first['bundle']).name}`" if first.get("commander") == "policy" else "scripted expert"
     seeds = [e.seed for e in next(iter(parts.values())).episodes]
-    lines = [
-        f"### {name}",
-        "",
-        f"{who[0].upper()}{who[1:]}, world {first['world']}, {first['mode']}, seeds {min(seeds):,} to {max(seeds):,}.",
-        "",
-        *_markdown(_split_rows(parts)),
-    ]
-    objects = _object_rows(parts)
-    return "\n".join([*lines, "", *_markdown(objects)] if len(objects) > 1 else lines)
+    return (
+        f"{who[0].upper()}{who[1:]}, world {first['world']}, {first['mode']}, seeds {min(seeds):,} to {max(seeds):,}."
+    )
 
 
 def ladder_section(rungs: Mapping[str, Mapping[str, SavedSplit]]) -> str:
     """A table per split: every rung's rate, its answers, and McNemar's test against the first rung; same seeds."""
+    lines = ["### The ladder", "", f"The same seeds in every row; McNemar's exact test against {next(iter(rungs))}."]
+    for split, rows in ladder_rows(rungs).items():
+        lines += ["", f"{_words(split)}:", "", *_markdown(rows)]
+    return "\n".join(lines)
+
+
+def ladder_rows(rungs: Mapping[str, Mapping[str, SavedSplit]]) -> dict[str, list[tuple[str, ...]]]:
+    """Split -> its rows, heading first; see `ladder_section`."""
     first_name, first = next(iter(rungs.items()))
-    lines = ["### The ladder", "", f"The same seeds in every row; McNemar's exact test against {first_name}."]
+    tables = {}
     for split, base in first.items():
-        rows = [("", "success", "95 %", "directions right", "macro", f"against {first_name}", "McNemar p")]
+        heading = ("", "success", "95 %", "directions right", "macro", f"against {first_name}", "McNemar p")
+        rows: list[tuple[str, ...]] = [heading]
         for name, parts in rungs.items():
             found = summary(parts[split].episodes)
             pair = Paired.of(base.episodes, parts[split].episodes)
             low, high = pair.difference_interval()
             against = f"{100 * pair.difference:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
             rows.append((name, *_rates(found), *((against, f"{pair.p_value:.3g}") if name != first_name else ("", ""))))
-        lines += ["", f"{_words(split)}:", "", *_markdown(rows)]
-    return "\n".join(lines)
+        tables[split] = rows
+    return tables
 
 
-def _split_rows(parts: Mapping[str, SavedSplit]) -> list[tuple[str, ...]]:
+def split_rows(parts: Mapping[str, SavedSplit]) -> list[tuple[str, ...]]:
+    """A row per split, heading first: success, directions, time of a tick, failures."""
     rows: list[tuple[str, ...]] = [
         ("split", "success", "95 %", "directions right", "macro", "answers (ties left out)", "tick p50", "failures")
     ]
@@ -93,7 +104,8 @@ def _split_rows(parts: Mapping[str, SavedSplit]) -> list[tuple[str, ...]]:
     return rows
 
 
-def _object_rows(parts: Mapping[str, SavedSplit]) -> list[tuple[str, ...]]:
+def object_rows(parts: Mapping[str, SavedSplit]) -> list[tuple[str, ...]]:
+    """A row per object and destination, a column per split, heading first."""
     rows: list[tuple[str, ...]] = [("", *(_words(split) for split in parts))]
     for position in (0, 1):
         groups: dict[str, dict[str, list[EpisodeResult]]] = defaultdict(lambda: defaultdict(list))

@@ -76,6 +76,12 @@ def same_splits(a: Path, b: Path) -> list[tuple[SavedSplit, SavedSplit]]:
     return pairs
 
 
+def read_rungs(rungs: Mapping[str, Path]) -> dict[str, dict[str, SavedSplit]]:
+    """Rung -> split -> evaluation, all over the seeds of the first. Raises SavedError."""
+    first = next(iter(rungs.values()), Path())
+    return {name: {base.split: other for base, other in same_splits(first, folder)} for name, folder in rungs.items()}
+
+
 def _read_split(folder: Path) -> SavedSplit:
     content = _content(folder)
     try:

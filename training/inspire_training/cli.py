@@ -12,7 +12,7 @@ COMMANDS = (
     *("demos", "episodes", "regenerate", "write-libero", "to-lerobot", "from-lerobot"),
     *("codec", "train", "dagger", "import", "write-published", "export", "build-engine"),
     *("grounding-data", "grounding-eval", "evaluate", "compare", "results", "card", "probe", "bench", "recipe"),
-    "answers",
+    *("answers", "attention", "report"),
 )
 STAGES = ("grounding", "action")
 RECIPES = ("own", "published")
@@ -40,6 +40,8 @@ USAGE = """usage: inspire COMMAND [options]
   card             the policy card beside a bundle, with its evaluations
   answers          are the answers right wherever the hand is? Per direction and per margin
   probe            does the action follow the answer? Forced, wrong and dropped answers
+  attention        where a policy looks while it answers and acts, as pictures and numbers
+  report           everything measured as one HTML file
   bench            the time of a tick beside its peers, the published procedure among them
   recipe           all stages of a preset, resumable
 
@@ -94,6 +96,7 @@ _OWN_MAIN = {
     "write-libero": ("libero_data.scripted", "main"),
     "to-lerobot": ("lerobot.command", "main_export"),
     "from-lerobot": ("lerobot.command", "main_import"),
+    "report": ("reporting.command", "main"),
 }
 
 
@@ -115,6 +118,7 @@ def _run(command: str, arguments: list[str]) -> int:
     import tyro
 
     from inspire_training import settings
+    from inspire_training.attention.settings import AttentionSettings
     from inspire_training.grounding import settings as grounding
 
     stage = _stage(arguments) if command == "train" else ""
@@ -132,6 +136,7 @@ def _run(command: str, arguments: list[str]) -> int:
         "answers": settings.AnswersSettings,
         "probe": settings.ProbeSettings,
         "bench": settings.BenchSettings,
+        "attention": AttentionSettings,
     }
     defaults = _recipe(arguments) if command == "train" else {}
     chosen: Any = tyro.cli(kinds[command], prog=f"inspire {command}", args=arguments, **defaults)
@@ -143,6 +148,8 @@ def _run(command: str, arguments: list[str]) -> int:
         _function("grounding.collecting", "grounding_data")(chosen)
     elif command == "grounding-eval":
         _function("grounding.evaluation", "grounding_eval")(chosen)
+    elif command == "attention":
+        _function("attention.command", "attention")(chosen)
     elif command == "codec":
         _function("codecs.fitting", "fit")(chosen)
     else:

@@ -71,6 +71,8 @@ class TrainSettings:
     unless `codec_file` or `init` has one."""
     codec_file: Path | None = None
     """The codec.npz of `inspire codec`, for residual_vq and fast."""
+    style: Literal["", "pi0_fast"] = ""
+    """pi0_fast: take a checkpoint in chat turns (`init`) over to the sentences of pi0-FAST; else the style it has."""
     fast_codes: int = 1024
     """Size of the vocabulary of a FAST tokenizer fitted here."""
     fast_scale: float = 10.0

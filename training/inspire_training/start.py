@@ -24,6 +24,7 @@ from inspire_training.expert.grafting import continued, grafted, with_template
 from inspire_training.grounding.prompt import spatial_prompt
 from inspire_training.model.policy import InspirePolicy
 from inspire_training.model.presets import PRESETS, PolicyConfig
+from inspire_training.published.sentences import in_sentences
 from inspire_training.settings import TrainSettings
 
 
@@ -73,6 +74,8 @@ def starting_point(
         start = _in_mode(start, config.question_mode)
         if config.codec == "fast" and start.config.codec != "fast" and config.preset == start.config.preset:
             start = with_fast(start, _fast_arrays(settings, stores))
+        if settings.style == "pi0_fast" and start.config.style != "pi0_fast":
+            start = in_sentences(start, np.concatenate([store.proprioception for store in stores]))
         wanted = (config.preset, config.codec, config.questions)
         found = (start.config.preset, start.config.codec, start.config.questions)
         if wanted != found:
@@ -81,6 +84,8 @@ def starting_point(
                 f"the matching settings"
             )
         return start if config.expert is None else continued(start, config)
+    if settings.style:
+        raise ValueError(f"style {settings.style}: expected --init with a checkpoint to take over to it, found none")
     config = config_of(settings)
     arrays: dict[str, np.ndarray] = {}
     if settings.codec == "residual_vq":

@@ -129,6 +129,35 @@ def test_a_published_model_takes_another_codec_and_question_mode(
         write_published(WriteSettings(checkpoint=tmp_path, out=tmp_path / "published"))
 
 
+def test_a_published_model_takes_the_sentences_of_pi0_fast(recording: Path, minivla: Path, tmp_path: Path) -> None:
+    options = {"codec": "fast", "fast_codes": 1024, "style": "pi0_fast"}
+    train(settings(recording, minivla, tmp_path, steps=1, **options))
+    checkpoint = load_checkpoint(tmp_path)
+    style, codec = checkpoint.style(), checkpoint.codec()
+    store = open_frames(recording, checkpoint.config.cameras, checkpoint.config.chunk_length)
+    parts = (checkpoint.config, style, codec, checkpoint.tokenizer, checkpoint.words)
+    batch = FrameSampler([store], [1.0], *parts).batch(4, Augmentation(random_answers=0.0), 0)
+    images = checkpoint.config.perception_tokens
+    for i in range(4):
+        ids = batch.token_ids[i].tolist()[images + 1 :]  # behind the images and <bos>
+        text = checkpoint.tokenizer.decode(ids, skip_special_tokens=False)
+        assert text.startswith("Task: ") and ", State: " in text and "Question: In which direction" in text
+        codes = batch.codes[i][batch.code_mask[i]]
+        said = [int(np.flatnonzero(style.code_ids(codec.code_values) == code)[0]) for code in codes.tolist()]
+        np.testing.assert_allclose(codec.decode(np.array(said)), batch.chunk[i], atol=0.3)
+    states = {
+        checkpoint.tokenizer.decode(row.tolist()).partition("State: ")[2].partition(";")[0] for row in batch.token_ids
+    }
+    assert len(states) > 1, "each frame says its own"
+    rng = np.random.default_rng(0)
+    image = {"agentview": rng.integers(0, 256, (56, 56, 3), dtype=np.uint8)}
+    policy = TorchPolicy(checkpoint)
+    policy.check("put the milk in the bin", ("milk", "bin"))
+    tick = policy.tick(image, np.zeros(3), np.array([1.0, 0, 0, 0]), 1.0, "put the milk in the bin", ("milk", "bin"))
+    assert policy.horizon == 5 and tick.rows.shape == (8, 7)
+    assert {a.word for a in tick.answers} <= set(checkpoint.words.words)
+
+
 def test_two_processes_give_the_curve_of_one(recording: Path, minivla: Path, whole: Path, tmp_path: Path) -> None:
     in_processes(2, settings(recording, minivla, tmp_path / "two", steps=3))
     np.testing.assert_allclose(curve(tmp_path / "two"), curve(whole)[:3], rtol=1e-4)

@@ -2,7 +2,7 @@
 the sampler writes the answers and codes of the frame.
 
 Frames of the same instruction and objects share a layout as long as their answers take as many tokens; layouts are made
-when first met. A batch is as long as its longest sequence.
+when first met, in styles that say what the arm feels for each frame anew. A batch is as long as its longest sequence.
 """
 
 from __future__ import annotations
@@ -86,14 +86,15 @@ class LayoutTable:
             else np.zeros((len(pairs), 0), dtype=np.int64)
         )
 
-    def gather(self, pair: np.ndarray, lengths: np.ndarray, codes: np.ndarray) -> LayoutBatch:
+    def gather(self, pair: np.ndarray, lengths: np.ndarray, codes: np.ndarray, states: np.ndarray) -> LayoutBatch:
         """The layouts of frames.
 
         Args:
             pair: (B,) numbers of their pairs. lengths: (B, K) tokens of each answer, anything where there is no object.
             codes: (B,) how many codes their chunks take; all the same with a codec of fixed length, 0 without codes.
+            states: (B, 10) what the arm feels, SI, for the styles that say it.
         """
-        found = [self._layout(int(p), row) for p, row in zip(pair, lengths)]
+        found = [self._layout(int(p), row, state) for p, row, state in zip(pair, lengths, states)]
         spared = [self._codec.codes - int(count) for count in codes]  # rows that the chunk needs less than the longest
         rows = max(len(s.token_ids) - less for s, less in zip(found, spared))
         both_ways = self._style.prefix_attention == "bidirectional"
@@ -135,19 +136,26 @@ class LayoutTable:
         """Objects of each frame's instruction, (B,)."""
         return np.array([len(self._pairs[int(p)][1]) for p in pair])
 
-    def _layout(self, pair: int, lengths: np.ndarray) -> TrainingSequence:
+    def _layout(self, pair: int, lengths: np.ndarray, state: np.ndarray) -> TrainingSequence:
+        objects = self._pairs[pair][1]
+        asked = tuple(lengths[: len(objects)].tolist()) if self._questions else ()
+        if self._style.says_state:
+            return self._make(pair, asked, state)
+        if (pair, asked) not in self._made:
+            self._made[pair, asked] = self._make(pair, asked)
+        return self._made[pair, asked]
+
+    def _make(self, pair: int, lengths: tuple[int, ...], state: np.ndarray | None = None) -> TrainingSequence:
         instruction, objects = self._pairs[pair]
-        key = (pair, tuple(lengths[: len(objects)].tolist()) if self._questions else ())
-        if key not in self._made:
-            self._made[key] = training_sequence(
-                self._style,
-                told(self._template, instruction),
-                [(name, self._any[length]) for name, length in zip(objects, key[1])],
-                queries=self._codec.queries,
-                codes=[0] * self._codec.codes,
-                code_values=self._codec.code_values,
-            )
-        return self._made[key]
+        return training_sequence(
+            self._style,
+            told(self._template, instruction),
+            [(name, self._any[length]) for name, length in zip(objects, lengths)],
+            queries=self._codec.queries,
+            codes=[0] * self._codec.codes,
+            code_values=self._codec.code_values,
+            state=state,
+        )
 
     def _bias(self, rows: int, both_ways: int) -> np.ndarray:
         bias = self._biases.get((rows, both_ways))

@@ -183,7 +183,8 @@ class FrameSampler:
         if config.questions:
             said, chunk = self._said(pair, directions, offsets, expected, augmentation, rng)
         codes = [self._code_ids[self._codec.encode(c)] if self._codec.codes else _NO_CODES for c in chunk]
-        layouts = table.gather(pair, self._answering.lengths[said.fed], np.array([len(c) for c in codes]))
+        felt = gather([store.proprioception for store in self._stores])
+        layouts = table.gather(pair, self._answering.lengths[said.fed], np.array([len(c) for c in codes]), felt)
         token_ids = layouts.token_ids
         item, place = np.nonzero(forget)
         token_ids[item, self._text_start + place] = self._unknown
@@ -203,7 +204,7 @@ class FrameSampler:
         tensor = torch.from_numpy
         return TrainingBatch(
             images=changed,
-            proprioception=tensor(gather([store.proprioception for store in self._stores])),
+            proprioception=tensor(felt),
             instruction_ids=tensor(instruction_ids),
             token_ids=tensor(token_ids),
             attention_bias=tensor(layouts.attention_bias),

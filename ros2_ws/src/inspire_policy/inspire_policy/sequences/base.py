@@ -26,6 +26,7 @@ class SequenceStyle(Protocol):
         kind: name in the manifest. perception_start, perception_tokens: the rows of the prefix that take the perception
             embeddings. prefix_attention: "bidirectional" or "causal".
         question_mode: which of the published questions is asked, see `inspire_policy.question_modes`.
+        says_state: whether the prefix says what the arm feels, and so differs from frame to frame.
         trained_answer_end: how many of the ids that end an answer are predicted, and so trained.
     """
 
@@ -34,6 +35,7 @@ class SequenceStyle(Protocol):
     perception_tokens: int
     prefix_attention: str
     question_mode: str
+    says_state: bool
     trained_answer_end: int
 
     def prefix_ids(self, instruction: str, state: np.ndarray | None = None) -> np.ndarray:
@@ -69,6 +71,7 @@ class StyleBase:
 
     kind = ""
     perception_start = 0
+    says_state = False
     trained_answer_end = 0
 
     def __init__(

@@ -29,6 +29,7 @@ class Pi0FastSequence(StyleBase):
     """
 
     kind = "pi0_fast"
+    says_state = True
 
     def _configure(self, settings: dict[str, Any]) -> None:
         self._low = np.asarray(settings.pop("state_low", ()), dtype=np.float64)

@@ -6,7 +6,10 @@ import pytest
 from inspire_policy.agreement import cosine
 from inspire_policy.answers import AnswerVocabulary
 from inspire_policy.directions import REP103
+from inspire_policy.overlay import draw_overlay
+from inspire_policy.programs.base import Answer
 from inspire_policy.question_modes import MODES, NO_AXIS, answer_axis, answer_text, answer_texts
+from inspire_policy.ros.messages import to_answers
 from inspire_policy.sequences.registry import make_style
 from inspire_policy.tokens import build_tokenizer
 
@@ -58,3 +61,14 @@ def test_what_cannot_be_said_or_asked_is_refused():
 
 def test_an_answer_without_an_axis_neither_agrees_nor_disagrees():
     assert np.isnan(cosine(NO_AXIS, np.array([0.1, 0.0, 0.0]), 0.01))
+
+
+def test_answers_of_a_mode_are_published_and_drawn_with_its_own_list():
+    listed = answer_texts("distance", REP103)
+    answers = [Answer("milk", "far", NO_AXIS, (0.1, 0.2, 0.3, 0.4)), Answer("bin", "grasped", 0, (0.7, 0.1, 0.1, 0.1))]
+    message = to_answers(answers, REP103, instruction="put the milk in the bin", stamp=0, listed=listed)
+    assert list(message.words) == ["grasped", "near", "middle", "far"]
+    assert [(a.word, a.axis, len(a.probabilities)) for a in message.answers] == [("far", -128, 4), ("grasped", 0, 4)]
+    images = {"agentview": np.zeros((64, 64, 3), np.uint8)}
+    pictures = [draw_overlay(images, "", listed, answers, question_mode=mode) for mode in ("distance", "direction")]
+    assert pictures[0].shape == pictures[1].shape and (pictures[0] != pictures[1]).any(), "another question is shown"

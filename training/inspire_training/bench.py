@@ -43,9 +43,12 @@ class PublishedProcedure(TorchPolicy):
         words: list[str] = []
         for name in sample.objects:
             ids = np.concatenate([ids, self._style.question_ids(name)])
-            logits, _ = self._pass(sample, felt, ids, both_ways)
-            words.append(self._answer(name, logits[-1], {}).word)
-            ids = np.concatenate([ids, self._answered(words[-1])])
+            said: tuple[int, ...] = ()
+            while len(self._answers.may_follow(said)):
+                logits, _ = self._pass(sample, felt, np.array([*ids, *said], dtype=np.int64), both_ways)
+                said = (*said, self._answers.best(said, logits[-1]))
+            words.append(self._answers.text(said))
+            ids = np.array([*ids, *said, *self._answer_end], dtype=np.int64)
         ids = np.concatenate([ids, self._style.action_ids(sample.instruction, self._codec.queries)])
         logits, hidden = self._pass(sample, felt, ids, both_ways)
         self._codec.decode(self._head(hidden) if self._codec.queries else self._generate(logits[-1]))

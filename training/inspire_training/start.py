@@ -69,6 +69,11 @@ def starting_point(
         raise ValueError("counterfactual: expected 0 with answers name, which point nowhere; found more")
     if settings.init is not None:
         start, config = load_checkpoint(settings.init), config_of(settings)
+        if config.expert is not None and start.config.question_mode != "direction":
+            raise ValueError(
+                f"init: expected a checkpoint asked for directions beside an expert, found question mode "
+                f"{start.config.question_mode}"
+            )
         if config.expert is not None and start.config.expert is None:
             return grafted(start, config, _chunks(stores), settings.seed)
         start = _in_mode(start, config.question_mode)

@@ -44,12 +44,14 @@ def train(settings: TrainSettings) -> Path:
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
     accelerator = Accelerator(mixed_precision=settings.precision)
+    if settings.shard and accelerator.num_processes == 1:
+        raise ValueError("shard: expected several processes to split the weights over, found one; start with torchrun")
     shards = _open_all(settings, accelerator)
     questions = Cotraining(settings, config_of(settings).cameras) if settings.grounding.data else None
     if questions is not None and settings.shard:
         raise ValueError("shard: expected no grounding questions beside the actions, found some; leave one of them out")
     start = load_checkpoint(settings.out) if settings.resume else starting_point(settings, shards.stores, questions)
-    resumed = torch.load(find_checkpoint(settings.out) / "resume.pt", weights_only=True) if settings.resume else {}
+    resumed = _resumed(settings) if settings.resume else {}
     sampler = FrameSampler(
         shards.stores,
         shards.weights,
@@ -286,6 +288,11 @@ def _open_all(settings: TrainSettings, accelerator: Accelerator) -> OpenShards:
 
     with accelerator.main_process_first():
         return open_shards(settings.data, settings.weights, config.cameras, config.chunk_length, say=say)
+
+
+def _resumed(settings: TrainSettings) -> Mapping[str, Any]:
+    """What an exact continuation needs; mapped, since every process reads it and may keep but a part."""
+    return torch.load(find_checkpoint(settings.out) / "resume.pt", weights_only=True, mmap=True, map_location="cpu")
 
 
 def _accumulated(settings: TrainSettings, processes: int) -> int:

@@ -159,6 +159,10 @@ def test_a_published_model_takes_the_sentences_of_pi0_fast(recording: Path, mini
 
 
 def test_two_processes_give_the_curve_of_one(recording: Path, minivla: Path, whole: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="expected several processes"):
+        train(settings(recording, minivla, tmp_path / "one", shard=True))
+    with pytest.raises(ValueError, match="expected a multiple of batch x processes .2 x 1., found 5"):
+        train(settings(recording, minivla, tmp_path / "odd", global_batch=5))
     in_processes(2, settings(recording, minivla, tmp_path / "two", steps=3))
     np.testing.assert_allclose(curve(tmp_path / "two"), curve(whole)[:3], rtol=1e-4)
 

@@ -197,7 +197,8 @@ def _write(source: Path, partial: Path, key: dict, cameras: Sequence[CameraConfi
     ]
     columns["offsets"] = [np.pad(a, ((0, 0), (0, most - a.shape[1]), (0, 0))) for a in columns["offsets"]]
     arrays: dict[str, Any] = {name: np.concatenate(parts) for name, parts in columns.items()}
-    np.savez(partial / CHECKSUMS, **{name: np.array(values, dtype=np.uint32) for name, values in sums.items()})
+    checksums: dict[str, Any] = {name: np.array(values, dtype=np.uint32) for name, values in sums.items()}
+    np.savez(partial / CHECKSUMS, **checksums)
     np.savez(partial / "arrays.npz", seeds=np.array(seeds), **arrays)
     (partial / "meta.json").write_text(json.dumps({"key": key, "pairs": [[i, list(o)] for i, o in pairs]}))
 

@@ -24,7 +24,7 @@ from inspire_training.attention.frames import CAMERA, Felt, chosen_frames
 from inspire_training.attention.layout import token_places
 from inspire_training.attention.lenses import LENSES, last_layer, rollout
 from inspire_training.attention.mass import coverage, differences, on_object, shares_of, summary, table
-from inspire_training.attention.pictures import density, heated
+from inspire_training.attention.pictures import density, fitted, heated
 from inspire_training.attention.reading import Reader
 from inspire_training.attention.regions import SceneBoxes
 from inspire_training.attention.settings import AttentionSettings
@@ -222,6 +222,13 @@ def test_heat_is_in_times_of_an_even_spread() -> None:
     assert warm[20, 44, 0] > 50 and np.abs(warm[50, 10]).max() == 0
 
 
+def test_long_names_fit_their_place() -> None:
+    for words in ("bin", "1.0x on alphabet soup", "In which direction is the " + "very " * 30 + "long thing?"):
+        told, face = fitted(words, 12, 100)
+        assert face.getlength(told) <= 100 and told[:3] == words[:3]
+    assert fitted("bin", 12, 100)[0] == "bin" and fitted(words, 12, 100)[0].endswith("…")
+
+
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
     made_world = make_world("tabletop")
@@ -294,7 +301,7 @@ def test_the_command_draws_counts_and_compares(
     assert {row["role"] for row in rows} == {"target", "destination"} and all(row["episodes"] == 3 for row in rows)
     with Image.open(out / "asked_last_seed_0.png") as sheet, Image.open(out / "unasked_last_seed_0.png") as smaller:
         assert sheet.width > smaller.width and sheet.mode == "RGB"
-        assert len(set(sheet.resize((40, 40)).getdata())) > 100, "not a blank sheet"
+        assert len(np.unique(np.asarray(sheet.resize((40, 40))).reshape(-1, 3), axis=0)) > 100, "not a blank sheet"
 
 
 def test_demonstrations_without_a_world_are_drawn_and_not_counted(

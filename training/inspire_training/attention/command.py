@@ -34,7 +34,7 @@ def attention(settings: AttentionSettings) -> dict[str, Any]:
     policies = {name: Policy.load(path) for name, path in named_paths(settings.checkpoint, "checkpoint").items()}
     lenses: tuple[Lens, ...] = LENSES if settings.method == "both" else (settings.method,)
     cameras = list(dict.fromkeys(camera for policy in policies.values() for camera in policy.geometries))
-    found = seen_episodes(settings.data, cameras, settings.seeds, settings.episodes)
+    found = seen_episodes(settings.data, cameras, settings.seeds, settings.episodes, world=settings.world)
     before = settings.phase == "before_grasp"
     episodes = [e for e in (chosen_frames(e, settings.frames, before_grasp=before) for e in found) if e.frames]
     if len(episodes) < len(found):

@@ -112,12 +112,12 @@ def contact_sheet(
     height = HEAD + TITLES + len(rows) * (SIDE + GAP) + FOOT
     sheet = Image.new("RGB", (width, height), BACKGROUND)
     draw = ImageDraw.Draw(sheet)
-    draw.text((MARGIN, 20), title, TEXT, font=font(24, bold=True))
-    draw.text((MARGIN, 54), subtitle, DIM, font=font(14))
+    _write(draw, (MARGIN, 20), title, TEXT, 24, width - 2 * MARGIN, bold=True)
+    _write(draw, (MARGIN, 54), subtitle, DIM, 14, width - 2 * MARGIN)
     for number, (heading, small) in enumerate([("what it saw", ""), *columns]):
         x = MARGIN + number * (wide + GAP)
-        draw.text((x, HEAD), heading, TEXT, font=font(16, bold=True))
-        draw.text((x, HEAD + 21), small, DIM, font=font(12))
+        _write(draw, (x, HEAD), heading, TEXT, 16, wide, bold=True)
+        _write(draw, (x, HEAD + 21), small, DIM, 12, wide)
     for number, row in enumerate(rows):
         y = HEAD + TITLES + number * (SIDE + GAP)
         _paste_views(sheet, (MARGIN, y), _plain_views(row))
@@ -177,13 +177,37 @@ def _draw_panel(draw: ImageDraw.ImageDraw, place: tuple[int, int], cell: Cell) -
     x, y = place
     draw.rounded_rectangle((x, y + 6, x + SMALL - 1, y + SMALL - 1), 6, fill=PANEL)
     colour = ACTS if not cell.word else TEXT if cell.right is None else RIGHT if cell.right else WRONG
-    draw.text((x + 9, y + 13), cell.word or "action", colour, font=font(17, bold=True))
+    _write(draw, (x + 9, y + 13), cell.word or "action", colour, 17, SMALL - 16, bold=True)
     if cell.word:
         told = {None: "", True: "  right", False: "  wrong"}[cell.right]
         sure = f"{cell.probability:.0%}" if cell.probability else ""
         draw.text((x + 9, y + 36), f"{sure}{told}".strip(), DIM, font=font(12))
     for number, line in enumerate(cell.lines[:3]):
-        draw.text((x + 9, y + 56 + 16 * number), line, TEXT if not number else DIM, font=font(11))
+        _write(draw, (x + 9, y + 56 + 16 * number), line, TEXT if not number else DIM, 11, SMALL - 16)
+
+
+def fitted(words: str, size: int, room: float, *, bold: bool = False) -> tuple[str, ImageFont.FreeTypeFont]:
+    """Words and their font within `room` px: smaller if need be, down to 9 px, then cut."""
+    while size > 9 and font(size, bold=bold).getlength(words) > room:
+        size -= 1
+    face = font(size, bold=bold)
+    while len(words) > 1 and face.getlength(words) > room:
+        words = words[:-2].rstrip() + "…"
+    return words, face
+
+
+def _write(
+    draw: ImageDraw.ImageDraw,
+    place: tuple[int, int],
+    words: str,
+    colour: tuple[int, int, int],
+    size: int,
+    room: float,
+    *,
+    bold: bool = False,
+) -> None:
+    words, face = fitted(words, size, room, bold=bold)
+    draw.text(place, words, colour, font=face)
 
 
 def _draw_scale(sheet: Image.Image, draw: ImageDraw.ImageDraw, place: tuple[int, int], top: float) -> None:

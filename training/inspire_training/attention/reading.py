@@ -94,9 +94,14 @@ class Reader:
         self._template = "{instruction}" if expert is None else expert.template
         self._expert_reads_answers = expert is not None and expert.answers > 0 and self.questions
 
+    @property
+    def question_mode(self) -> str:
+        """Which of the published questions it is asked."""
+        return self._style.question_mode
+
     def question(self, name: str) -> str:
         """What is asked about an object."""
-        return question_text(self._style.question_mode, asked_name(name))
+        return question_text(self.question_mode, asked_name(name))
 
     @property
     def cameras(self) -> tuple[str, ...]:

@@ -22,6 +22,8 @@ class AttentionSettings:
     """Folder of the pictures and of attention.json."""
     method: Literal["both", "last", "rollout"] = "both"
     """Last layer, attention rollout through all layers, or both."""
+    world: str = ""
+    """That demonstrations were recorded in, for the boxes of their objects; what the file names when empty."""
     seeds: tuple[int, ...] = ()
     """Seeds of the episodes; the first `episodes` of the data when empty."""
     episodes: int = 4

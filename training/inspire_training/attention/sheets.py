@@ -90,4 +90,5 @@ def _frame_picture(policy: Policy, episode: SeenEpisode, looks: Sequence[Look], 
         for camera, view in row.views.items()
     }
     answers = [look for look in looks if look.object]
-    return draw_overlay(images, episode.instruction, policy.words, answers)
+    mode = policy.reader.question_mode
+    return draw_overlay(images, episode.instruction, policy.words, answers, question_mode=mode)

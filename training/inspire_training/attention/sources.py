@@ -20,15 +20,19 @@ from inspire_training.data.trajectory import Trajectory
 from inspire_training.grounding.store import GroundingStore, open_store
 
 
-def seen_episodes(data: Path, cameras: Sequence[str], seeds: Sequence[int], count: int) -> list[SeenEpisode]:
+def seen_episodes(
+    data: Path, cameras: Sequence[str], seeds: Sequence[int], count: int, *, world: str = ""
+) -> list[SeenEpisode]:
     """Episodes of the given seeds, else the first `count`.
+
+    world: of demonstrations; the one that their file names when empty.
 
     Raises FileNotFoundError, or ValueError for what is no data of this project, and for seeds that are not there.
     """
     scenes = Scenes()
     try:
         found: list[SeenEpisode] = []
-        for episode in _episodes(data, cameras, seeds, scenes):
+        for episode in _episodes(data, cameras, seeds, scenes, world):
             found.append(episode)
             if len(found) == (len(seeds) or count):
                 break
@@ -44,7 +48,9 @@ def seen_episodes(data: Path, cameras: Sequence[str], seeds: Sequence[int], coun
     return found
 
 
-def _episodes(data: Path, cameras: Sequence[str], seeds: Sequence[int], scenes: Scenes) -> Iterator[SeenEpisode]:
+def _episodes(
+    data: Path, cameras: Sequence[str], seeds: Sequence[int], scenes: Scenes, world: str
+) -> Iterator[SeenEpisode]:
     if data.name.endswith((SUFFIX, PARTIAL_SUFFIX)):
         from inspire_training.attention.recording import recorded_episode
 
@@ -56,10 +62,10 @@ def _episodes(data: Path, cameras: Sequence[str], seeds: Sequence[int], scenes: 
             yield from _of_store(open_store([file], cameras), seeds)
         return
     for file in files:
-        world = _world(file)
+        of_file = world or _world(file)
         for trajectory in read_trajectories(file):
             if not seeds or trajectory.seed in seeds:
-                yield _of_trajectory(trajectory, world, scenes)
+                yield _of_trajectory(trajectory, of_file, scenes)
 
 
 def _is_grounding(file: Path) -> bool:

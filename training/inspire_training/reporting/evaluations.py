@@ -105,7 +105,8 @@ def failures(evaluations: Evaluations, assets: Assets, films: int) -> str:
         said = reasons[kind].most_common(1)[0][0]
         rows.append((kind, *(str(counts[kind, name] or "") for name in evaluations), said or "-"))
     order = [one for turn in zip_longest(*kinds.values()) for one in turn if one is not None]
-    shown, skipped = [], 0
+    shown: list[str] = []
+    skipped = 0
     for name, saved, episode in order:
         if len(shown) == films:
             skipped += 1

@@ -162,7 +162,9 @@ class Reader:
         """The sequence that the program fed, at once."""
         state = proprioception_vector(felt.position, felt.quaternion, felt.opening)
         ids = self._style.prefix_ids(told(self._template, instruction), state).tolist()
-        prefix, said, stood = len(ids), [], []
+        prefix = len(ids)
+        said: list[int] = []
+        stood: list[int] = []
         for answer in answers:
             ids += self._style.question_ids(answer.object).tolist()
             said.append(len(ids) - 1)

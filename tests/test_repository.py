@@ -118,7 +118,8 @@ def check_options(program: list[str], options: list[str]) -> None:
                 assert re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text), f"{' '.join(program)} has no {name}"
 
 
-SELECTORS = {"--stage", "--suite", "--protocol"}  # options that choose among several commands of one name
+SELECTORS = {"--stage", "--recipe", "--suite", "--protocol"}  # options that choose among several commands of one name
+UNLISTED = {"--stage", "--recipe"}  # those that the help of what they chose does not name
 
 
 def check_inspire(words: list[str]) -> None:
@@ -127,7 +128,7 @@ def check_inspire(words: list[str]) -> None:
     for i, option in enumerate(words):
         if option.partition("=")[0] in SELECTORS:
             chosen += words[i : i + (1 if "=" in option else 2)]
-    options = [word for word in words[1:] if not (word == "--stage" or word.startswith("--stage="))]
+    options = [word for word in words[1:] if word.partition("=")[0] not in UNLISTED]
     check_options([".venv/bin/inspire", *subcommand, *chosen], options)
 
 
@@ -167,6 +168,10 @@ def check_command(words: list[str]) -> None:
         check_make(rest)
     elif program in {".venv/bin/inspire", "inspire"}:
         check_inspire(rest)
+    elif program == "torchrun" and "-m" in rest:
+        module, *arguments = rest[rest.index("-m") + 1 :]
+        assert module == "inspire_training", f"nothing checks the module {module}"
+        check_inspire(arguments)
     elif program in {".venv/bin/python", "python", "python3"} and rest[0] == "-m":
         subcommand = [word for word in rest[2:3] if not word.startswith("-")]
         check_options([".venv/bin/python", "-m", rest[1], *subcommand], rest[2:])

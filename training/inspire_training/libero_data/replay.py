@@ -16,9 +16,9 @@ from typing import Literal
 import numpy as np
 
 from inspire_policy.directions import direction_axis
+from inspire_policy.question_modes import MODES, answer_text
 from inspire_sim.worlds.libero_replay import LiberoReplayWorld
 from inspire_training.data.trajectory import Trajectory
-from inspire_policy.question_modes import MODES, answer_text
 from inspire_training.libero_data.labels import Labeller, Rule
 from inspire_training.libero_data.official import OfficialDemo
 from inspire_training.published.words import LIBERO

@@ -109,7 +109,8 @@ def confusion_counts(episodes: Sequence[EpisodeResult]) -> Counter[tuple[str, st
 
 def map_plot(path: Path, episodes: Sequence[EpisodeResult]) -> bool:
     """Success by the start of the target, the table seen from above with the robot below; False without any start."""
-    placed = [(e.target_start, e.success) for e in episodes if e.target_start is not None]
+    tried = [e for e in episodes if e.failure != "refused"]  # an instruction refused says nothing about places
+    placed = [(e.target_start, e.success) for e in tried if e.target_start is not None]
     if not placed:
         return False
     cells: dict[tuple[int, int], list[bool]] = defaultdict(list)

@@ -159,6 +159,17 @@ def test_bad_input_is_named(inputs: dict[str, str], tmp_path: Path) -> None:
     assert not out.exists()
 
 
+def test_refused_instructions_are_counted_apart(tmp_path: Path) -> None:
+    write_several(tmp_path / "ours", {"distractors": [True] * 3 + [False], "unseen_object": [False] * 5})
+    result = tmp_path / "ours" / "unseen_object" / "result.json"
+    result.write_text(result.read_text().replace('"failure": "timeout"', '"failure": "refused"'))
+    assert main([f"ours={tmp_path / 'ours'}", "--out", str(tmp_path / "page.html")]) == 0
+    text = (tmp_path / "page.html").read_text().replace("\N{NO-BREAK SPACE}", " ")
+    assert "3 of 4 episodes, 2 splits; 5 more refused" in text
+    assert "seed 1000003" in text, "the film that a failed episode lacks"
+    assert "unseen object, seed" not in text, "what was never tried needs no film"
+
+
 def test_curves_are_drawn_to_scale(tmp_path: Path) -> None:
     curves = read_curves(write_run(tmp_path / "run", 1.0))
     assert set(curves) == {"train/loss", "validation/answer_accuracy", "train/unused"}

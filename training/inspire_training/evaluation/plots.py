@@ -18,7 +18,7 @@ from matplotlib.ticker import PercentFormatter
 from PIL import Image
 
 from inspire_policy.directions import REP103
-from inspire_sim.results import EpisodeResult, wilson_interval
+from inspire_sim.results import REFUSED, EpisodeResult, wilson_interval
 
 CELL = 0.05  # m, of the map
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -109,7 +109,7 @@ def confusion_counts(episodes: Sequence[EpisodeResult]) -> Counter[tuple[str, st
 
 def map_plot(path: Path, episodes: Sequence[EpisodeResult]) -> bool:
     """Success by the start of the target, the table seen from above with the robot below; False without any start."""
-    tried = [e for e in episodes if e.failure != "refused"]  # an instruction refused says nothing about places
+    tried = [e for e in episodes if e.failure != REFUSED]  # an instruction refused says nothing about places
     placed = [(e.target_start, e.success) for e in tried if e.target_start is not None]
     if not placed:
         return False

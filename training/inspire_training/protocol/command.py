@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from inspire_policy.bundle import BundleError, find_bundle, read_manifest
-from inspire_sim.results import EpisodeResult, EpisodeSpec, summary
+from inspire_sim.results import REFUSED, EpisodeResult, EpisodeSpec, summary
 from inspire_sim.worlds.base import WorldError
 from inspire_training.evaluation.episodes import run_seeds
 from inspire_training.evaluation.folder import RESULT_FILE, EvaluationError, Settings, weights_of, write_file
@@ -202,7 +202,7 @@ def _films(
 def _chosen(results: Sequence[EpisodeResult], wanted: Films) -> list[EpisodeResult]:
     if wanted in ("none", "all"):
         return list(results) if wanted == "all" else []
-    failed = [result for result in results if not result.success and result.failure != "refused"]
+    failed = [result for result in results if not result.success and result.failure != REFUSED]
     if wanted == "failures":
         return failed
     first: dict[tuple[str, str], EpisodeResult] = {}

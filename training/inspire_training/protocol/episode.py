@@ -20,7 +20,7 @@ from inspire_policy.action import ActionContract, Lead
 from inspire_policy.directions import REP103, is_tie
 from inspire_policy.engines.protocol import EngineError
 from inspire_sim.direction_tally import DirectionTally
-from inspire_sim.results import EpisodeResult, EpisodeSpec
+from inspire_sim.results import REFUSED, EpisodeResult, EpisodeSpec
 from inspire_sim.simulation import Simulation, Target
 from inspire_sim.worlds.base import Observation, Truth, World
 from inspire_training.protocol.commanders import Commander
@@ -89,7 +89,7 @@ def run_episode(
     try:
         commander.begin(simulation.instruction, simulation.objects)
     except ValueError as error:
-        failure, reason = "refused", str(error)
+        failure, reason = REFUSED, str(error)
     while not (failure or simulation.over):
         seen, truth = simulation.observation(images=looks), simulation.truth()
         book.see(stamp, truth, simulation.objects)

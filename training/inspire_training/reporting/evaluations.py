@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
-from inspire_sim.results import EpisodeResult, summary
+from inspire_sim.results import REFUSED, EpisodeResult, summary
 from inspire_training.evaluation.folder import EPISODES_FILE
 from inspire_training.evaluation.page import described, ladder_rows, object_rows, split_rows
 from inspire_training.evaluation.plots import confusion_plot, map_plot, success_plot
@@ -36,17 +36,20 @@ def check_lines(parts: Mapping[str, SavedSplit]) -> None:
 
 
 def cards(evaluations: Evaluations) -> list[str]:
-    """The success of each evaluation, all its splits together."""
+    """The success of each evaluation, all its splits together; instructions that were refused are counted apart."""
     found = []
     for name, parts in evaluations.items():
-        total = summary([episode for saved in parts.values() for episode in saved.episodes])
+        everything = [episode for saved in parts.values() for episode in saved.episodes]
+        tried = [episode for episode in everything if episode.failure != REFUSED]
+        refused = f"; {len(everything) - len(tried)} more refused" if len(tried) < len(everything) else ""
+        total = summary(tried or everything)
         low, high = total["wilson95"]
         splits = f"{len(parts)} splits" if len(parts) > 1 else next(iter(parts)).replace("_", " ")
         found.append(
             html.card(
                 name,
                 percent(total["success_rate"]),
-                f"{total['successes']} of {total['trials']} episodes, {splits}",
+                f"{total['successes']} of {total['trials']} episodes, {splits}{refused}",
                 f"95 %: {100 * low:.1f} to {100 * high:.1f} %; answers right: {percent(total['direction_accuracy'])}",
             )
         )
@@ -104,7 +107,8 @@ def failures(evaluations: Evaluations, assets: Assets, films: int) -> str:
     for kind in kinds:
         said = reasons[kind].most_common(1)[0][0]
         rows.append((kind, *(str(counts[kind, name] or "") for name in evaluations), said or "-"))
-    order = [one for turn in zip_longest(*kinds.values()) for one in turn if one is not None]
+    turns = zip_longest(*kinds.values())
+    order = [one for turn in turns for one in turn if one is not None and one[2].failure != REFUSED]  # nothing moved
     shown: list[str] = []
     skipped = 0
     for name, saved, episode in order:

@@ -27,7 +27,7 @@ from inspire_bringup.options import (
 from inspire_bringup.processes import Exit
 from inspire_bringup.runner import running, say
 from inspire_bringup.stacks import SIM_ARGUMENTS, recorder, sim_stack
-from inspire_sim.results import EpisodeResult, EpisodeSpec, summary
+from inspire_sim.results import REFUSED, EpisodeResult, EpisodeSpec, summary
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -89,7 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(verdict(result), flush=True)
     say(f"written: {', '.join(sorted(path.name for path in folder.iterdir()))} in {folder}")
     return (
-        ExitCode.OK if result.success else ExitCode.BAD_INPUT if result.failure == "refused" else ExitCode.TASK_FAILED
+        ExitCode.OK if result.success else ExitCode.BAD_INPUT if result.failure == REFUSED else ExitCode.TASK_FAILED
     )
 
 

@@ -25,7 +25,7 @@ from inspire_policy.directions import REP103, is_tie
 from inspire_policy.ros.messages import pose_arrays, stamp_ns
 from inspire_policy.ros.qos import INSTRUCTION, LATCHED
 from inspire_sim.direction_tally import DirectionTally
-from inspire_sim.results import EpisodeResult, EpisodeSpec
+from inspire_sim.results import REFUSED, EpisodeResult, EpisodeSpec
 
 Message = TypeVar("Message")
 
@@ -207,7 +207,7 @@ class EpisodeDriver:
             if following:  # a world that judges ends the instruction before its own status has come
                 sent = time.monotonic()
             if commander is not None and sent and commander.state == CommanderStatus.REFUSED:
-                return "refused", commander.reason
+                return REFUSED, commander.reason
             if commander is not None and sent and commander.state in _GONE:
                 return "commander_error", commander.reason or "the commander is not active any more"
             if time.monotonic() > deadline:

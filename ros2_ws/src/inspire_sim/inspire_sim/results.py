@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SCHEMA_VERSION = 1
+REFUSED = "refused"  # failure of an episode whose instruction was not accepted: nothing was tried
 UNSEEN_SEEDS = 1_000_000  # evaluation seeds start here; training uses seeds below 500,000
 
 

@@ -88,9 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
     _write_result(folder / "result.json", result, values, notes)
     print(verdict(result), flush=True)
     say(f"written: {', '.join(sorted(path.name for path in folder.iterdir()))} in {folder}")
-    return (
-        ExitCode.OK if result.success else ExitCode.BAD_INPUT if result.failure == REFUSED else ExitCode.TASK_FAILED
-    )
+    return ExitCode.OK if result.success else ExitCode.BAD_INPUT if result.failure == REFUSED else ExitCode.TASK_FAILED
 
 
 def verdict(result: EpisodeResult) -> str:

@@ -13,7 +13,6 @@ drawing whole episodes again (percentile bootstrap).
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -24,8 +23,7 @@ from inspire_policy.directions import REP103, is_tie
 from inspire_sim.expert import Expert
 from inspire_sim.results import UNSEEN_SEEDS
 from inspire_training.disturbance import Wander
-from inspire_training.evaluation.folder import write_file
-from inspire_training.evaluation.in_process import check_asks, loaded, rate, rate_line, run_jobs
+from inspire_training.evaluation.in_process import loaded, publish, rate, rate_line, run_jobs
 from inspire_training.settings import AnswersSettings
 
 MARGINS = (0.01, 0.02, 0.05, np.inf)  # m
@@ -35,21 +33,14 @@ DRAWS = 2000
 def answers(settings: AnswersSettings) -> dict[str, Any]:
     """Run all episodes, print the table, write `out` and return its content. Raises ValueError, BundleError."""
     s = settings
-    check_asks(s.bundle, s.world)
     found = run_jobs(
         _episode,
         [(UNSEEN_SEEDS + s.seed + i, s.wander, s.every) for i in range(s.episodes)],
         lambda e: f"{e['seed']} {e['task']}: {sum(a['right'] for a in e['answers'])} of {len(e['answers'])} right",
-        bundle=s.bundle,
-        world=s.world,
-        split=s.split,
-        workers=s.workers,
+        s,
     )
-    content = summary(found, settings)
-    s.out.parent.mkdir(parents=True, exist_ok=True)
-    write_file(s.out, json.dumps(content, indent=1) + "\n")
-    print(table(content))
-    return content
+    content = summary(found, s)
+    return publish(content, table(content), s.out)
 
 
 def summary(episodes: Iterable[Mapping[str, Any]], settings: AnswersSettings) -> dict[str, Any]:

@@ -13,7 +13,6 @@ to a tick are counted in the `own` ones.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -24,8 +23,7 @@ from inspire_policy.directions import GRASPED_AXIS, REP103, direction_axis
 from inspire_sim.results import UNSEEN_SEEDS
 from inspire_sim.worlds.base import ObjectState, Observation, Truth
 from inspire_training.data.answers import clearly_wrong
-from inspire_training.evaluation.folder import write_file
-from inspire_training.evaluation.in_process import Loaded, check_asks, loaded, rate, rate_line, run_jobs
+from inspire_training.evaluation.in_process import Loaded, loaded, publish, rate, rate_line, run_jobs
 from inspire_training.settings import ProbeSettings
 
 NOTABLE = 0.5  # within 60 degrees of the word's axis
@@ -35,21 +33,14 @@ CONDITIONS = ("own", "true", "wrong", "dropped")
 def probe(settings: ProbeSettings) -> dict[str, Any]:
     """Run all episodes, print the table, write `out` and return its content. Raises ValueError, BundleError."""
     s = settings
-    check_asks(s.bundle, s.world)
     found = run_jobs(
         _episode,
         [(condition, UNSEEN_SEEDS + s.seed + i) for i in range(s.episodes) for condition in CONDITIONS],
         lambda e: f"{e['condition']} {e['seed']}: {'success' if e['success'] else 'failed'}, {e['steps']} steps",
-        bundle=s.bundle,
-        world=s.world,
-        split=s.split,
-        workers=s.workers,
+        s,
     )
-    content = summary(found, settings)
-    s.out.parent.mkdir(parents=True, exist_ok=True)
-    write_file(s.out, json.dumps(content, indent=1) + "\n")
-    print(table(content))
-    return content
+    content = summary(found, s)
+    return publish(content, table(content), s.out)
 
 
 def summary(episodes: Iterable[Mapping[str, Any]], settings: ProbeSettings) -> dict[str, Any]:

@@ -156,37 +156,36 @@ class ExportSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProbeSettings:
-    """Does the action follow the answer? Episodes with the model's own answers, true, wrong and no answers."""
+class InProcessSettings:
+    """Episodes of a bundle that asks questions, in worker processes without ROS."""
 
     bundle: str = "tabletop"
     """Name or folder of the bundle."""
     world: str = "tabletop"
     split: str = "unseen_positions"
-    episodes: int = 30
-    """Of each kind."""
     seed: int = 0
     """First seed, counted from 1,000,000."""
     workers: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeSettings(InProcessSettings):
+    """Does the action follow the answer? Episodes with the model's own answers, true, wrong and no answers."""
+
+    episodes: int = 30
+    """Of each kind."""
     out: Path = Path("runs/probe.json")
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnswersSettings:
+class AnswersSettings(InProcessSettings):
     """Are the answers right wherever the hand is? The expert acts, led astray; the policy is asked on the way."""
 
-    bundle: str = "tabletop"
-    """Name or folder of the bundle."""
-    world: str = "tabletop"
-    split: str = "unseen_positions"
     episodes: int = 100
-    seed: int = 0
-    """First seed, counted from 1,000,000."""
     wander: tuple[int, int] = (20, 30)
     """Steps that the hand goes astray at the start, and once something is held; at most."""
     every: int = 4
     """Steps between two times that the policy is asked."""
-    workers: int = 2
     out: Path = Path("runs/answers.json")
 
 

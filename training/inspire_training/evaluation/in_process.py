@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from inspire_policy.brain import Brain
@@ -15,6 +17,8 @@ from inspire_policy.programs.base import Tick
 from inspire_sim.results import wilson_interval
 from inspire_sim.worlds.base import Observation, World
 from inspire_sim.worlds.registry import make_world
+from inspire_training.evaluation.folder import write_file
+from inspire_training.settings import InProcessSettings
 
 
 @dataclass(frozen=True)
@@ -50,34 +54,38 @@ def loaded() -> Loaded:
     return _loaded
 
 
-def check_asks(bundle: str, world: str) -> None:
-    """Raises BundleError or ValueError unless the bundle is one for the world that asks questions."""
-    found = load_bundle(find_bundle(bundle))
-    found.check_body(world)
-    if not found.manifest.questions:
-        raise ValueError(f"bundle: expected one that asks questions, found {bundle}, which asks none")
-
-
 def run_jobs(
     job: Callable[[Any], dict[str, Any]],
     jobs: Sequence[Any],
     say: Callable[[Mapping[str, Any]], str],
-    *,
-    bundle: str,
-    world: str,
-    split: str,
-    workers: int,
+    settings: InProcessSettings,
 ) -> list[dict[str, Any]]:
-    """The results of `job` for all `jobs`, in the order in which they end; `say` is a line about each."""
+    """The results of `job` for all `jobs`, in the order in which they end; `say` is a line about each.
+
+    Raises BundleError or ValueError unless the bundle is one for the world that asks questions.
+    """
+    s = settings
+    bundle = load_bundle(find_bundle(s.bundle))
+    bundle.check_body(s.world)
+    if not bundle.manifest.questions:
+        raise ValueError(f"bundle: expected one that asks questions, found {s.bundle}, which asks none")
     found: list[dict[str, Any]] = []
     started = time.monotonic()
     context = multiprocessing.get_context("spawn")
-    with context.Pool(min(workers, len(jobs)), _load, (bundle, world, split)) as pool:
+    with context.Pool(min(s.workers, len(jobs)), _load, (s.bundle, s.world, s.split)) as pool:
         for result in pool.imap_unordered(job, jobs):
             found.append(result)
             left = (time.monotonic() - started) / len(found) * (len(jobs) - len(found))
             print(f"[{len(found)}/{len(jobs)}, {left / 60:.1f} min left] {say(result)}", flush=True)
     return found
+
+
+def publish(content: dict[str, Any], text: str, out: Path) -> dict[str, Any]:
+    """Write a content as JSON, print its text, and return it."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_file(out, json.dumps(content, indent=1) + "\n")
+    print(text)
+    return content
 
 
 def rate(outcomes: Iterable[bool]) -> dict[str, Any]:

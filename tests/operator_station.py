@@ -122,9 +122,13 @@ class Station:
             messages.to_action(lead, self._contract, stamp=now, observation_stamp=now, commander_id="station")
         )
 
+    def hold_deadman(self) -> None:
+        """Hold the deadman and send no action."""
+        self._deadman.publish(Bool(data=True))
+
     def drive(self) -> None:
         """Hold the deadman and act."""
-        self._deadman.publish(Bool(data=True))
+        self.hold_deadman()
         self.act()
 
     def let_go(self) -> None:
@@ -165,4 +169,4 @@ def trip_everything(station: Station) -> None:
     end()
     assert station.trigger("arm/reset") and station.acquire()
     station.wait(lambda: station.in_state(GateStatus.MOVING), station.drive)
-    station.wait(lambda: station.in_state(GateStatus.HOLDING) and station.counted("silence"))
+    station.wait(lambda: station.in_state(GateStatus.HOLDING) and station.counted("silence"), station.hold_deadman)

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 COMMANDS = (
-    *("demos", "episodes", "regenerate", "write-libero", "to-lerobot", "from-lerobot"),
+    *("demos", "episodes", "regenerate", "merge", "write-libero", "to-lerobot", "from-lerobot"),
     *("codec", "train", "dagger", "import", "write-published", "export", "build-engine"),
     *("grounding-data", "grounding-eval", "evaluate", "compare", "results", "card", "probe", "bench", "recipe"),
-    *("answers", "attention", "report"),
+    *("exactness", "answers", "attention", "report"),
 )
 STAGES = ("grounding", "action")
 RECIPES = ("own", "published")
@@ -21,6 +21,7 @@ USAGE = """usage: inspire COMMAND [options]
   demos            record demonstrations of the scripted expert
   episodes         turn recordings of the robot or of teleoperation into demonstrations
   regenerate       replay and label LIBERO's official demonstrations
+  merge            several regenerated suites as one folder with one card
   write-libero     demonstrations of the scripted expert in LIBERO's official layout
   to-lerobot       demonstrations as a LeRobotDataset
   from-lerobot     a LeRobotDataset as demonstrations
@@ -43,6 +44,7 @@ USAGE = """usage: inspire COMMAND [options]
   attention        where a policy looks while it answers and acts, as pictures and numbers
   report           everything measured as one HTML file
   bench            the time of a tick beside its peers, the published procedure among them
+  exactness        the robot's way of decoding against plain greedy decoding, token by token
   recipe           all stages of a preset, resumable
 
 `inspire COMMAND --help` lists the options."""
@@ -93,6 +95,7 @@ _EXTRA = {
 }  # fmt: skip
 _OWN_MAIN = {
     "regenerate": ("libero_data.regenerate", "main"),
+    "merge": ("libero_data.merging", "main"),
     "write-libero": ("libero_data.scripted", "main"),
     "to-lerobot": ("lerobot.command", "main_export"),
     "from-lerobot": ("lerobot.command", "main_import"),
@@ -136,6 +139,7 @@ def _run(command: str, arguments: list[str]) -> int:
         "answers": settings.AnswersSettings,
         "probe": settings.ProbeSettings,
         "bench": settings.BenchSettings,
+        "exactness": settings.ExactnessSettings,
         "attention": AttentionSettings,
     }
     defaults = _recipe(arguments) if command == "train" else {}
@@ -150,6 +154,8 @@ def _run(command: str, arguments: list[str]) -> int:
         _function("grounding.evaluation", "grounding_eval")(chosen)
     elif command == "attention":
         _function("attention.command", "attention")(chosen)
+    elif command == "exactness":
+        _function("speed.exactness", "exactness")(chosen)
     elif command == "codec":
         _function("codecs.fitting", "fit")(chosen)
     else:

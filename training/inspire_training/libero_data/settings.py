@@ -1,4 +1,4 @@
-"""What `inspire regenerate` and `inspire write-libero` take. No h5py, no simulator here."""
+"""What `inspire regenerate`, `inspire merge` and `inspire write-libero` take. No h5py, no simulator here."""
 
 from __future__ import annotations
 
@@ -41,6 +41,16 @@ class RegenerateSettings:
     """Demonstrations in a file; a cut costs each worker at most that many."""
     workers: int = 2
     """Processes; each takes a core and about 1.5 GB."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MergeSettings:
+    """Make one folder of training data, with one card, of several that `inspire regenerate` made."""
+
+    folders: tyro.conf.Positional[tuple[Path, ...]]
+    """Finished folders, regenerated alike."""
+    out: Path
+    """Folder to make; it must not exist."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from inspire_policy.ros.parameters import declare
 
 MODES = ("lockstep", "realtime")
 OTHER_ASPECT = ("refuse", "centre")
-LOCKSTEP_PATIENCE = 10.0  # s: a slow simulator is no fault; shorter than the world's own lockstep_timeout
+LOCKSTEP_PATIENCE = 25.0  # s: a slow simulator is no fault; shorter than the world's own lockstep_timeout
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,4 +43,10 @@ def _the_only_vq(folder: Path, action_tokenizer: str) -> Path:
 def _snapshot(name: str, patterns: list[str]) -> Path:
     from huggingface_hub import snapshot_download
 
-    return Path(snapshot_download(name, allow_patterns=patterns))
+    try:
+        return Path(snapshot_download(name, allow_patterns=patterns))
+    except OSError as error:
+        raise OSError(
+            f"hub: expected {name} on the hub or in its cache on this disk, found: {error}; download it where there is "
+            "a network and name its folder instead"
+        ) from error

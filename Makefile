@@ -38,8 +38,9 @@ doctor: ## what this machine has, what it lacks and how to mend it: BUNDLE
 	@test -x $(PYTHON_IN_VENV) || { echo "error: expected the virtual environment .venv, found none; run: make setup" >&2; exit 2; }
 	@scripts/in_ros.sh $(PYTHON_IN_VENV) -m inspire_bringup.doctor $(call option,BUNDLE,bundle)
 
-bench: setup ## time of a tick and of ROS, memory, against the limits: BUNDLE TICKS OUT
-	@scripts/in_ros.sh $(PYTHON_IN_VENV) -m inspire_bringup.benchmark $(call option,BUNDLE,bundle) $(call option,TICKS,ticks) $(call option,OUT,out)
+bench: TICKS ?= 200
+bench: setup setup-training ## a tick beside its peers and the floor of this machine, and through ROS against the limits: TICKS CSV
+	@scripts/in_ros.sh .venv/bin/inspire bench --ros-ticks "$$TICKS" $(call option,CSV,csv)
 
 bench-exchange: setup ## another bundle takes the running one's place: missed control periods, in realtime
 	@scripts/in_ros.sh $(PYTHON_IN_VENV) -m inspire_bringup.exchange_benchmark $(call option,BUNDLE,bundle)

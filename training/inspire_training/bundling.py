@@ -22,6 +22,7 @@ from inspire_policy.manifest import (
     WordsSpec,
 )
 from inspire_policy.sequences.registry import make_style
+from inspire_policy.tokens import token_id
 from inspire_training.checkpoint import Checkpoint
 from inspire_training.expert.prompts import told
 from inspire_training.grounding.prompt import TaskName, box_prompt, point_prompt, trace_prompt
@@ -59,6 +60,16 @@ def prefix_rows(checkpoint: Checkpoint) -> int:
     expert = checkpoint.config.expert
     nothing = "" if expert is None else told(expert.template, "")
     return len(checkpoint.style().prefix_ids(nothing)) + checkpoint.config.text_length
+
+
+def said_ids(checkpoint: Checkpoint) -> tuple[int, ...]:
+    """Token ids that the policy can answer with: answers, action codes, locations; the logits' columns."""
+    style, tokenizer = checkpoint.style(), checkpoint.tokenizer
+    said = {number for ids in AnswerVocabulary(style, checkpoint.words).ids for number in ids}
+    said.update(style.code_ids(checkpoint.codec().code_values).tolist())
+    if grounding := grounding_of(checkpoint):
+        said.update(token_id(tokenizer, f"<loc_{i}>") for i in range(grounding.steps + 1))
+    return tuple(sorted(said))
 
 
 def context_rows(checkpoint: Checkpoint) -> int:
@@ -120,6 +131,7 @@ def manifest_of(checkpoint: Checkpoint, *, name: str, bodies: Sequence[str]) -> 
             head_dim=backbone.head_dim,
             cache_length=cache_length(checkpoint),
             prefix_attention=config.prefix_attention,
+            said=said_ids(checkpoint),
         ),
         proprioception=_proprioception(checkpoint),
         expert=_expert(checkpoint),

@@ -11,7 +11,8 @@ from typing import Any
 COMMANDS = (
     *("demos", "episodes", "regenerate", "merge", "write-libero", "to-lerobot", "from-lerobot"),
     *("codec", "train", "dagger", "import", "write-published", "export", "build-engine"),
-    *("grounding-data", "grounding-eval", "evaluate", "compare", "results", "card", "probe", "bench", "recipe"),
+    *("grounding-data", "grounding-eval", "evaluate", "compare", "results", "card", "probe", "recipe"),
+    *("bench", "bench-gpu"),
     *("exactness", "answers", "attention", "report"),
 )
 STAGES = ("grounding", "action")
@@ -44,6 +45,7 @@ USAGE = """usage: inspire COMMAND [options]
   attention        where a policy looks while it answers and acts, as pictures and numbers
   report           everything measured as one HTML file
   bench            the time of a tick beside its peers, the published procedure among them
+  bench-gpu        all that a GPU has to show in one run: every engine, the floor, training
   exactness        the robot's way of decoding against plain greedy decoding, token by token
   recipe           all stages of a preset, resumable
 
@@ -139,6 +141,7 @@ def _run(command: str, arguments: list[str]) -> int:
         "answers": settings.AnswersSettings,
         "probe": settings.ProbeSettings,
         "bench": settings.BenchSettings,
+        "bench-gpu": settings.GpuBenchSettings,
         "exactness": settings.ExactnessSettings,
         "attention": AttentionSettings,
     }
@@ -154,6 +157,8 @@ def _run(command: str, arguments: list[str]) -> int:
         _function("grounding.evaluation", "grounding_eval")(chosen)
     elif command == "attention":
         _function("attention.command", "attention")(chosen)
+    elif command == "bench-gpu":
+        _function("speed.gpu", "bench_gpu")(chosen)
     elif command == "exactness":
         _function("speed.exactness", "exactness")(chosen)
     elif command == "codec":

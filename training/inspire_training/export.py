@@ -4,12 +4,13 @@ says.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import io
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -27,17 +28,19 @@ from inspire_policy.parity import (
     parity_bytes,
 )
 from inspire_policy.programs.base import graph_files, make_program
-from inspire_training.bundling import cache_length, context_rows, manifest_of
+from inspire_training.bundling import cache_length, context_rows, manifest_of, said_ids
 from inspire_training.card import write_card
 from inspire_training.checkpoint import Checkpoint, load_checkpoint, runtime_arrays, save_weights
 from inspire_training.data.hdf5 import demonstration_files, read_trajectories
-from inspire_training.graphs import DecoderGraph, ExpertGraph, HeadGraph, PerceptionGraph
+from inspire_training.graphs import DecoderGraph, ExpertGraph, HeadGraph, InPrecision, PerceptionGraph
 from inspire_training.policy_torch import torch_policy
 from inspire_training.settings import ExportSettings
 
 OPSET = 18
+Precision = Literal["fp32", "fp16"]
 FILES_READ = 3  # of a folder of demonstrations; each holds thousands of frames
 LARGEST_FILE = 1_500_000_000  # bytes of weights inside an ONNX file; what is larger than 2 GB has to lie beside it
+HALF_TOLERANCE = 0.02  # of a chunk's numbers in [-1, 1], where graphs compute in half precision
 KEPT_SAMPLES = 8  # that travel in the bundle for the robot's own check
 
 
@@ -53,7 +56,8 @@ def export(settings: ExportSettings) -> Manifest:
     samples = torch_samples(checkpoint, observations)
     manifest = manifest_of(checkpoint, name=settings.name, bodies=settings.bodies)
     with tempfile.TemporaryDirectory(prefix="inspire-export-") as scratch:
-        files: dict[str, bytes | Path] = dict(export_graphs(checkpoint, Path(scratch)))
+        graphs = export_graphs(checkpoint, Path(scratch), vision=settings.vision, language=settings.language)
+        files: dict[str, bytes | Path] = dict(graphs)
         files["tokenizer.json"] = checkpoint.tokenizer.to_str(pretty=True).encode()
         if arrays := runtime_arrays(checkpoint.codec_arrays):
             stream = io.BytesIO()
@@ -61,12 +65,14 @@ def export(settings: ExportSettings) -> Manifest:
             files["codec.npz"] = stream.getvalue()
         trial = Path(scratch) / "bundle"
         write_bundle(trial, manifest, files)
-        difference = difference_of(trial, samples)
+        tolerance = HALF_TOLERANCE if "fp16" in (settings.vision, settings.language) else DEFAULT_TOLERANCE
+        difference = difference_of(trial, samples, tolerance)
         parity = {
             "frames": len(samples),
             "source": settings.frames.name if settings.frames else "random images",
             "largest_difference": difference,
-            "tolerance": DEFAULT_TOLERANCE,
+            "tolerance": tolerance,
+            "precision": {"vision": settings.vision, "language": settings.language},
             "torch": torch.__version__.partition("+")[0],
             "opset": OPSET,
         }
@@ -82,15 +88,25 @@ def export(settings: ExportSettings) -> Manifest:
     return manifest
 
 
-def export_graphs(checkpoint: Checkpoint, folder: Path) -> dict[str, Path]:
+def export_graphs(
+    checkpoint: Checkpoint, folder: Path, *, vision: Precision = "fp32", language: Precision = "fp32"
+) -> dict[str, Path]:
     """Write the ONNX files of a checkpoint into a folder and return them by name."""
     policy = checkpoint.model.eval()
+    if "fp16" in (vision, language):
+        policy = copy.deepcopy(policy)
     policy.backbone.model.config._attn_implementation = "eager"  # plain MatMul and Softmax in the graph
-    perception, decoder = PerceptionGraph(policy), DecoderGraph(policy, cache_length(checkpoint))
+    perception = PerceptionGraph(policy)
+    decoder = DecoderGraph(policy, cache_length(checkpoint), said_ids(checkpoint))
     files = {"perception.onnx": folder / "perception.onnx", "decoder.onnx": folder / "decoder.onnx"}
-    _export(perception, perception.inputs(), ["embeddings"], files["perception.onnx"])
     _export(
-        decoder,
+        InPrecision(perception, policy.perception, torch.float16) if vision == "fp16" else perception,
+        perception.inputs(),
+        ["embeddings"],
+        files["perception.onnx"],
+    )
+    _export(
+        InPrecision(decoder, policy.backbone, torch.float16) if language == "fp16" else decoder,
         decoder.inputs(),
         list(decoder.outputs()),
         files["decoder.onnx"],
@@ -137,14 +153,14 @@ def torch_samples(checkpoint: Checkpoint, observations: list[dict[str, Any]]) ->
     return samples
 
 
-def difference_of(bundle_folder: Path, samples: list[ParitySample]) -> float:
+def difference_of(bundle_folder: Path, samples: list[ParitySample], tolerance: float) -> float:
     """The largest difference of a chunk's numbers between a bundle in ONNX Runtime and the samples. Raises
     ParityError.
     """
     bundle = load_bundle(bundle_folder)
     program = make_program(bundle, make_engine("onnxruntime", graph_files(bundle)))
     try:
-        return largest_difference(program, samples, DEFAULT_TOLERANCE)
+        return largest_difference(program, samples, tolerance)
     except ParityError as error:
         raise ParityError(f"export: ONNX Runtime and torch differ: {error}; nothing was written") from error
 
@@ -152,7 +168,7 @@ def difference_of(bundle_folder: Path, samples: list[ParitySample]) -> float:
 def _observations(settings: ExportSettings, checkpoint: Checkpoint) -> Iterator[dict[str, Any]]:
     """`parity_frames` observations, evenly from the file's trajectories; random images when there is no file."""
     if settings.frames is None:
-        yield from _random_observations(checkpoint, settings.parity_frames)
+        yield from random_observations(checkpoint, settings.parity_frames)
         return
     trajectories = [t for path in demonstration_files([settings.frames])[:FILES_READ] for t in read_trajectories(path)]
     total = sum(len(t) for t in trajectories)
@@ -172,7 +188,8 @@ def _observations(settings: ExportSettings, checkpoint: Checkpoint) -> Iterator[
         start += len(t)
 
 
-def _random_observations(checkpoint: Checkpoint, count: int) -> Iterator[dict[str, Any]]:
+def random_observations(checkpoint: Checkpoint, count: int) -> Iterator[dict[str, Any]]:
+    """Noise in the images, a pose, an instruction that names two objects."""
     rng = np.random.default_rng(0)
     objects = checkpoint.known_objects[:2]
     for _ in range(count):

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from inspire_training.model.policy import InspirePolicy
+
+SMALLEST = -3e4  # of a bias in half precision; what masks a column is far below all it has
+
+
+class InPrecision(nn.Module):
+    """A graph that computes in another precision and is given, and gives, single precision: the runtime sees no
+    difference. Its weights are turned where they are.
+    """
+
+    def __init__(self, graph: nn.Module, part: nn.Module, precision: torch.dtype) -> None:
+        super().__init__()
+        self.graph, self.precision = graph, precision
+        part.to(precision)
+
+    def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
+        turned = (v.clamp(min=SMALLEST).to(self.precision) if v.is_floating_point() else v for v in inputs)
+        outputs = self.graph(*turned)
+        return tuple(v.float() for v in outputs) if isinstance(outputs, tuple) else outputs.float()
 
 
 class PerceptionGraph(nn.Module):
@@ -40,12 +60,17 @@ class PerceptionGraph(nn.Module):
 
 
 class DecoderGraph(nn.Module):
-    """One pass over T rows with a static cache of S slots; see `InspirePolicy.decode`."""
+    """One pass over T rows with a static cache of S slots, and the logits of what can be said; see
+    `InspirePolicy.decode`.
+    """
 
-    def __init__(self, policy: InspirePolicy, slots: int) -> None:
+    said: Tensor
+
+    def __init__(self, policy: InspirePolicy, slots: int, said: Sequence[int]) -> None:
         super().__init__()
         self.policy = policy
         self.slots = slots
+        self.register_buffer("said", torch.tensor(said, dtype=torch.int64), persistent=False)
 
     def forward(
         self,
@@ -58,7 +83,7 @@ class DecoderGraph(nn.Module):
         past_values: Tensor,
     ) -> tuple[Tensor, ...]:
         return self.policy.decode(
-            token_ids, embeddings, use_embeddings, position_ids, attention_bias, past_keys, past_values
+            token_ids, embeddings, use_embeddings, position_ids, attention_bias, past_keys, past_values, self.said
         )
 
     def inputs(self, rows: int = 7) -> dict[str, Tensor]:

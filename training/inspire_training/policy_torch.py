@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from inspire_policy.engines.protocol import Engine
 from inspire_policy.programs.autoregressive import AutoregressiveProgram
 from inspire_policy.programs.expert import ExpertProgram
-from inspire_training.bundling import bundle_in_memory, cache_length, context_rows
+from inspire_training.bundling import bundle_in_memory, cache_length, context_rows, said_ids
 from inspire_training.checkpoint import Checkpoint, load_checkpoint
 from inspire_training.graphs import DecoderGraph, ExpertGraph, HeadGraph, PerceptionGraph
 
@@ -27,7 +28,8 @@ class TorchEngine:
     def __init__(self, checkpoint: Checkpoint) -> None:
         policy = checkpoint.model.eval()
         self._graphs: dict[str, tuple[Callable, tuple[str, ...], tuple[str, ...]]] = {}
-        perception, decoder = PerceptionGraph(policy), DecoderGraph(policy, cache_length(checkpoint))
+        perception = PerceptionGraph(policy)
+        decoder = DecoderGraph(policy, cache_length(checkpoint), said_ids(checkpoint))
         self._graphs["perception"] = (perception, tuple(perception.inputs()), ("embeddings",))
         self._graphs["decoder"] = (decoder, tuple(decoder.inputs()), decoder.outputs())
         if policy.expert is not None:
@@ -56,8 +58,9 @@ class TorchPolicy(AutoregressiveProgram):
         horizon: steps of a chunk to execute before the next tick.
     """
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        super().__init__(bundle_in_memory(checkpoint), TorchEngine(checkpoint))
+    def __init__(self, checkpoint: Checkpoint, engine: Engine | None = None) -> None:
+        """engine: what runs the checkpoint, eager PyTorch on the CPU where none is given."""
+        super().__init__(bundle_in_memory(checkpoint), engine or TorchEngine(checkpoint))
         self.horizon = checkpoint.config.horizon
 
 

@@ -148,6 +148,10 @@ class ExportSettings:
     frames: Path | None = None
     """HDF5 file, or folder of them, whose frames the parity check uses."""
     parity_frames: int = 200
+    vision: Literal["fp32", "fp16"] = "fp32"
+    """Precision of the vision graph, for engines on a GPU; the file decides, no engine changes it."""
+    language: Literal["fp32", "fp16"] = "fp32"
+    """Precision of the decoder graph, likewise."""
     weights: Path | None = None
     """Folder for the weights in half precision as well, small enough for git, to train on from with `--init`."""
     name: str = "tabletop"
@@ -200,8 +204,58 @@ class BenchSettings:
     engine: str = "onnxruntime"
     rounds: int = 8
     """Turns through the recorded observations."""
+    compile: bool = True
+    """Also with torch.compile, which takes a C++ compiler and a minute."""
+    ros_ticks: int = 0
+    """Observations through ROS, as policy and gate see them; 0: none."""
     out: Path | None = None
     """JSON file to write as well."""
+    csv: Path | None = None
+    """The table as a CSV file, with the machine in its first lines."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GpuBenchSettings:
+    """All that a GPU has to show, in one run: a tick of every engine beside its peers and the floor, agreement,
+    training. What cannot run for want of a library or a device is listed with its reason. Weights are random.
+    """
+
+    preset: Literal["minivla-1b", "minivla-test"] = "minivla-1b"
+    out: Path = Path("runs/bench_gpu")
+    """Folder of latency.csv and training.csv."""
+    work: Path = Path("build/bench_gpu")
+    """Folder of the random weights and their bundles; made at the first run, 13 GB with minivla-1b."""
+    observations: int = 16
+    """Random ones, with two questions each."""
+    rounds: int = 8
+    """Turns through them."""
+    compile: bool = True
+    """Also with torch.compile."""
+    batch: int = 32
+    """Frames of a training step."""
+    steps: int = 20
+    """Training steps that are timed, after five that are not; 0: no training."""
+    readers: int = 4
+    """Threads that make batches ahead."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExactnessSettings:
+    """Does the robot's way of decoding say exactly what plain greedy decoding in PyTorch says?"""
+
+    data: tuple[Path, ...]
+    """HDF5 files, or folders of them, whose observations are played."""
+    bundle: str = "tabletop"
+    """Name or folder of the bundle."""
+    checkpoint: Path = Path("training/weights/tabletop")
+    """Its weights. Those kept in half precision are not quite the bundle's own: take the run that was exported."""
+    engine: str = "onnxruntime"
+    ticks: int = 10_000
+    every: int = 4
+    """One frame in so many is a tick: the steps executed of a chunk."""
+    workers: int = 2
+    out: Path = Path("runs/exactness")
+    """Folder; finished files are not played again."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,6 +41,15 @@ from inspire_training.start import config_of, starting_point
 
 def train(settings: TrainSettings) -> Path:
     """Train as told and return the last checkpoint's folder."""
+    run = prepared(settings)
+    try:
+        return run.loop()
+    finally:
+        run.close()
+
+
+def prepared(settings: TrainSettings) -> Run:
+    """A run before its first step: data opened, network where it is trained. Its `close` has to be called."""
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
     accelerator = Accelerator(mixed_precision=settings.precision)
@@ -64,14 +73,10 @@ def train(settings: TrainSettings) -> Path:
     )
     if questions is not None:
         questions.begin(start)
-    run = _Run(settings, accelerator, sampler, questions, start, shards, resumed)
-    try:
-        return run.loop()
-    finally:
-        run.close()
+    return Run(settings, accelerator, sampler, questions, start, shards, resumed)
 
 
-class _Run:
+class Run:
     """The state of one run."""
 
     def __init__(
@@ -121,20 +126,26 @@ class _Run:
     def loop(self) -> Path:
         """Steps until the end; validates and saves every `checkpoint_seconds`, `checkpoint_steps`, and at the end."""
         progress, saved, last = Progress(self.settings.log_seconds), time.monotonic(), time.monotonic()
+        told, waited = last, self.batches.waited
         frames = self.settings.batch * self.accelerator.num_processes * self.accumulate
         self._say(
             f"{self.sampler.frames} training frames, "
             f"{sum(p.numel() for p in self.network.parameters()) / 1e6:.2f} M parameters, {frames} frames a step"
         )
         while (fraction := self._fraction()) < 1.0:
-            numbers = self._train_step(fraction)
+            numbers = self.train_step(fraction)
             now = time.monotonic()
             self.seconds, last = self._agreed(self.seconds + now - last), now
             progress.update(frames, numbers)
             if progress.due:
                 line, means = progress.line(self.step, self._fraction(), self.seconds)
-                means["utilisation"] = self._utilisation(means["samples_per_second"])
-                self._say(f"{line}, {100 * means['utilisation']:.1f} % of the device")
+                means["utilisation"] = self.utilisation(means["samples_per_second"])
+                means["waiting"] = (self.batches.waited - waited) / (now - told)
+                told, waited = now, self.batches.waited
+                self._say(
+                    f"{line}, {100 * means['utilisation']:.1f} % of the device, {100 * means['waiting']:.1f} % of the "
+                    "time waiting for batches"
+                )
                 self._plot("train", means)
             every = self.settings.checkpoint_steps
             due = self._agreed(now - saved) >= self.settings.checkpoint_seconds or (every and self.step % every == 0)
@@ -167,7 +178,8 @@ class _Run:
         part = micro * self.accelerator.num_processes + self.accelerator.process_index
         return self.sampler.batch(self.settings.batch, self.augmentation, self.settings.seed, step, part)
 
-    def _train_step(self, fraction: float) -> dict[str, float]:
+    def train_step(self, fraction: float) -> dict[str, float]:
+        """One step of the optimiser, `fraction` of the way; the means of the loss and its parts."""
         s = self.settings
         scale = min(1.0, (self.step + 1) / s.warmup) if s.warmup else 1.0
         if s.schedule == "cosine":
@@ -209,7 +221,7 @@ class _Run:
         self.accelerator.backward(loss / self.accumulate)
         return {"loss": loss, **parts}
 
-    def _utilisation(self, samples_per_second: float) -> float:
+    def utilisation(self, samples_per_second: float) -> float:
         """Model FLOP utilisation, 0..1; see `inspire_training.scale.utilisation`."""
         self.peak = self.peak or peak(self.accelerator.device, self.settings.precision)
         per_sample = self.arithmetic.of_a_step / self.settings.batch

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import signal
 import socket
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from accelerate.state import AcceleratorState
+from disk import full_disk
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -109,7 +108,7 @@ def test_chat_turns_learn_their_ends_and_every_token_counts_the_same(whole: Path
     # nothing loses about ln(1024) on each.
     assert first["ends"] / first["loss"] == pytest.approx(4 / 13, rel=0.25)
     assert first["loss"] == pytest.approx(first["answers"] + first["codes"] + first["ends"], rel=1e-5)
-    assert curve(whole)[-1] < curve(whole)[0] and 0 < first["utilisation"] < 1.5
+    assert curve(whole)[-1] < curve(whole)[0] and 0 < first["utilisation"] < 1.5 and 0 <= first["waiting"] <= 1
 
 
 def test_a_published_model_takes_another_codec_and_question_mode(
@@ -244,15 +243,31 @@ def test_damaged_shards_are_left_out_and_damaged_frames_skipped(folder: Path, mi
     assert healed.images[0][0].shape == (56, 56, 3)
 
 
-@contextmanager
-def full_disk(room: int) -> Iterator[None]:
-    """No file may grow beyond `room` bytes; the system's own error for that is as sudden as a full disk's."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+def test_a_shard_damaged_in_the_middle_of_training_costs_its_frames_alone(
+    recording: Path, minivla: Path, tmp_path: Path
+) -> None:
+    shard, out = Path(shutil.copy(recording, tmp_path / "shard.hdf5")), tmp_path / "run"
+    child = begin(settings(shard, minivla, out, steps=10_000, checkpoint_steps=1))
+
+    def wait_for(done: Callable[[], bool]) -> None:
+        while not done():
+            assert os.waitpid(child, os.WNOHANG) == (0, 0), "ended by itself"
+            time.sleep(0.01)
+
     try:
-        yield
+        wait_for(lambda: len(read_curve(out)) >= 2)
+        with open(tmp_path / "shard.hdf5.frames/agentview.bin", "r+b") as images:
+            images.write(bytes(os.fstat(images.fileno()).st_size // 2))
+        wait_for(lambda: curve(out, "damaged")[-1] > 0)
+        found = len(read_curve(out))
+        wait_for(lambda: len(read_curve(out)) >= found + 2)
     finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert np.isfinite(curve(out)).all()
+    last = load_checkpoint(out).step + 1
+    train(settings(shard, minivla, out, steps=last, resume=True))
+    assert read_curve(out)[-1]["step"] == last and curve(out, "damaged")[-1] == 0, "made again from the file"
 
 
 def test_a_full_disk_is_told_and_the_run_stays_resumable(recording: Path, whole: Path, tmp_path: Path) -> None:

@@ -46,8 +46,8 @@ class Backbone(Protocol):
     def embed(self, token_ids: Tensor) -> Tensor:
         """Embeddings (B, T, width) of ids (B, T)."""
 
-    def logits(self, hidden: Tensor) -> Tensor:
-        """Logits (..., vocabulary) of hidden states (..., width)."""
+    def logits(self, hidden: Tensor, ids: Tensor | None = None) -> Tensor:
+        """Logits (..., vocabulary) of hidden states (..., width); of some token ids (V,) alone where they are given."""
 
     def __call__(
         self, embeddings: Tensor, position_ids: Tensor, bias: Tensor, cache: SlotCache | None = None
@@ -96,9 +96,10 @@ class Qwen2Backbone(nn.Module):
         """Token embeddings (B, T, width)."""
         return self.model.embed_tokens(token_ids)
 
-    def logits(self, hidden: Tensor) -> Tensor:
-        """Logits (..., vocabulary) of hidden states (..., width), by the tied embeddings."""
-        return nn.functional.linear(hidden, self.model.embed_tokens.weight)
+    def logits(self, hidden: Tensor, ids: Tensor | None = None) -> Tensor:
+        """Logits by the tied embeddings; see Backbone."""
+        table = self.model.embed_tokens.weight
+        return nn.functional.linear(hidden, table if ids is None else table[ids])
 
     def forward(self, embeddings: Tensor, position_ids: Tensor, bias: Tensor, cache: SlotCache | None = None) -> Tensor:
         """Hidden states (B, T, width); `bias` is additive, (B, 1, T, T) or (B, 1, T, S + T) with a cache of S slots."""

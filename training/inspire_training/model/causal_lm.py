@@ -49,9 +49,10 @@ class CausalLMBackbone(nn.Module):
         """Token embeddings (B, T, width)."""
         return self.model.get_input_embeddings()(token_ids)
 
-    def logits(self, hidden: Tensor) -> Tensor:
-        """Logits (..., vocabulary) of hidden states (..., width), by the tied embeddings."""
-        return nn.functional.linear(hidden, self.model.get_input_embeddings().weight)
+    def logits(self, hidden: Tensor, ids: Tensor | None = None) -> Tensor:
+        """Logits by the tied embeddings; see Backbone."""
+        table = self.model.get_input_embeddings().weight
+        return nn.functional.linear(hidden, table if ids is None else table[ids])
 
     def forward(self, embeddings: Tensor, position_ids: Tensor, bias: Tensor, cache: object = None) -> Tensor:
         """Hidden states (B, T, width); see Backbone."""

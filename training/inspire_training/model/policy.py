@@ -118,12 +118,14 @@ class InspirePolicy(nn.Module):
         attention_bias: Tensor,
         past_keys: Tensor,
         past_values: Tensor,
+        said: Tensor | None = None,
     ) -> tuple[Tensor, ...]:
         """One pass over T new rows with a static cache of S slots.
 
         Args:
             token_ids, position_ids: (B, T). embeddings: (B, T, width), taken where use_embeddings (B, T, 1) is 1.
             attention_bias: (B, 1, T, S + T). past_keys, past_values: (layers, B, kv_heads, S, head_dim).
+            said: token ids (V,) whose logits are wanted; all of the vocabulary's where none are given.
 
         Returns:
             logits (B, T, V), hidden (B, T, width), new_keys and new_values (layers, B, kv_heads, T, head_dim); with
@@ -139,7 +141,7 @@ class InspirePolicy(nn.Module):
             hidden, states = self.backbone.states(rows, position_ids, attention_bias, layers, cache)
             read = (states,)
         kept = torch.stack(cache.new_keys), torch.stack(cache.new_values)
-        return self.backbone.logits(hidden), hidden, *kept, *read
+        return self.backbone.logits(hidden, said), hidden, *kept, *read
 
     def forward(self, batch: TrainingBatch) -> PolicyOutputs:
         """All predictions of a batch in one pass, with the answers (and codes) given."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,16 +13,28 @@ AHEAD = 2  # batches per thread
 
 
 class Prefetch:
-    """Makes batches by `make(step, micro)`, `accumulate` of them per step."""
+    """Makes batches by `make(step, micro)`, `accumulate` of them per step.
+
+    Attributes:
+        waited: s that whoever took batches has waited for them so far.
+    """
 
     def __init__(self, make: Callable[[int, int], TrainingBatch], *, accumulate: int, threads: int) -> None:
         """threads: 0 makes each batch when it is taken."""
         self._make, self._accumulate, self._threads = make, accumulate, threads
+        self.waited = 0.0
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="batches") if threads else None
         self._waiting: OrderedDict[tuple[int, int], Future[TrainingBatch]] = OrderedDict()
 
     def take(self, step: int, micro: int) -> TrainingBatch:
         """A batch, and begin those that come next."""
+        begin = time.monotonic()
+        try:
+            return self._take(step, micro)
+        finally:
+            self.waited += time.monotonic() - begin
+
+    def _take(self, step: int, micro: int) -> TrainingBatch:
         if self._pool is None:
             return self._make(step, micro)
         key = (step, micro)

@@ -22,10 +22,14 @@ PEAKS = {
 
 
 class Arithmetic:
-    """Counts the floating-point operations of a forward pass, those of frozen parts separately."""
+    """Counts the floating-point operations of a forward pass, those of frozen parts separately.
+
+    Attributes:
+        tokens: rows of the sequences of a pass, padding included.
+    """
 
     def __init__(self) -> None:
-        self.trained = self.frozen = 0
+        self.trained = self.frozen = self.tokens = 0
 
     @property
     def of_a_step(self) -> int:
@@ -45,6 +49,7 @@ class Arithmetic:
     def add_decoder(self, network: Any, batch: Any) -> None:
         """What no module's hook sees: attention of the decoder, and the logits by its embedding table."""
         size, rows = batch.token_ids.shape
+        self.tokens += size * rows
         config = network.backbone.config
         said = batch.answer_rows.shape[1] + batch.code_rows.shape[1] + batch.end_rows.shape[1]
         wanted = (
@@ -77,10 +82,11 @@ def peak(device: torch.device, precision: str) -> float:
         for known, (half, single) in sorted(PEAKS.items(), key=lambda item: -len(item[0])):
             if known in name:
                 return half if precision in ("bf16", "fp16") else single
-    return _measured(device, precision)
+    return measured_rate(device, precision)
 
 
-def _measured(device: torch.device, precision: str) -> float:
+def measured_rate(device: torch.device, precision: str) -> float:
+    """FLOP/s that a large matrix product reaches, the best of several."""
     side = 4096 if device.type == "cuda" else 384
     kind = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.float32)
     matrix = torch.rand(side, side, device=device, dtype=kind)

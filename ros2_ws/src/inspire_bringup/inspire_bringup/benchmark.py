@@ -49,11 +49,12 @@ class Timing:
     p5: float
     p50: float
     p95: float
+    p99: float
 
     @classmethod
     def of(cls, seconds: Sequence[float]) -> Timing:
         """Summarise durations in s; at least one."""
-        return cls(len(seconds), *np.percentile(np.asarray(seconds) * 1e3, [5, 50, 95]).round(2).tolist())
+        return cls(len(seconds), *np.percentile(np.asarray(seconds) * 1e3, [5, 50, 95, 99]).round(2).tolist())
 
 
 class TimedEngine:
@@ -170,9 +171,10 @@ def table(result: Mapping[str, Any]) -> str:
     """The result for people."""
     process, ros = result["in_process"], result["through_ros"]
     rows = {**process["ms"], **{f"round trip, {name}": ms for name, ms in ros["round_trip_ms"].items()}}
-    lines = [f"{'ms':<24}{'p5':>9}{'p50':>9}{'p95':>9}{'count':>8}"]
+    lines = [f"{'ms':<24}{'p5':>9}{'p50':>9}{'p95':>9}{'p99':>9}{'count':>8}"]
     lines += [
-        f"{name:<24}{ms['p5']:>9.2f}{ms['p50']:>9.2f}{ms['p95']:>9.2f}{ms['count']:>8}" for name, ms in rows.items()
+        f"{name:<24}" + "".join(f"{ms[p]:>9.2f}" for p in ("p5", "p50", "p95", "p99")) + f"{ms['count']:>8}"
+        for name, ms in rows.items()
     ]
     shares = ", ".join(f"{share:.2f} ms {name}" for name, share in ros["ros_share_p50_ms"].items())
     lines.append(f"ROS share: {shares}")

@@ -50,10 +50,5 @@ class AnswerVocabulary:
         """The answers for a message; of many, a few."""
         return ", ".join(self.texts[:12]) + (", ..." if len(self.texts) > 12 else "")
 
-    def best(self, said: Sequence[int], logits: np.ndarray) -> int:
-        """The id that logits (V,) prefer behind an unfinished answer."""
-        allowed = self.may_follow(said)
-        return int(allowed[int(np.argmax(logits[allowed]))])
-
 
 _NOTHING = np.zeros(0, dtype=np.int64)

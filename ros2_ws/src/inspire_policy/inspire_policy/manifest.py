@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from inspire_policy.action import ActionContract
 from inspire_policy.codecs.registry import CODECS
 from inspire_policy.directions import DirectionWords
@@ -91,19 +93,39 @@ class PerceptionSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class DecoderSpec:
-    """decoder.onnx: shape of its key/value cache, (layers, 1, kv_heads, cache_length, head_dim)."""
+    """decoder.onnx: shape of its key/value cache, (layers, 1, kv_heads, cache_length, head_dim).
+
+    Attributes:
+        said: the token ids that can be answered, ascending, one column of the logits each; empty: a column for every
+            token. A language model's whole vocabulary costs more than all its layers in a pass over many rows.
+    """
 
     layers: int
     kv_heads: int
     head_dim: int
     cache_length: int
     prefix_attention: str = "bidirectional"
+    said: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.prefix_attention not in PREFIX_ATTENTION:
             raise ValueError(
                 f"expected prefix_attention one of {', '.join(PREFIX_ATTENTION)}, found {self.prefix_attention!r}"
             )
+        if list(self.said) != sorted(set(self.said)) or any(number < 0 for number in self.said):
+            raise ValueError(f"expected ascending token ids in said, found {self.said}")
+
+    def columns(self, ids: np.ndarray) -> np.ndarray:
+        """The logits' columns of token ids. Raises ValueError for one that the graph cannot say."""
+        if not self.said:
+            return ids
+        known = np.array(self.said, dtype=np.int64)
+        if missing := set(ids.tolist()).difference(self.said):
+            raise ValueError(
+                f"expected a decoder that says every token asked of it, found none for {sorted(missing)[:8]}; "
+                "export again"
+            )
+        return np.searchsorted(known, ids)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ behind the real ones, where no real row sees it, and sees the first new row, so 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from inspire_policy.engines.protocol import Engine, EngineError
 from inspire_policy.sequence import MASKED
 
 DECODER = "decoder"
+PAST = {"past_keys": "new_keys", "past_values": "new_values"}  # what is kept -> what a pass adds to it
 ROW_AXIS = {"logits": 1, "hidden": 1, "new_keys": 3, "new_values": 3, "states": 2}
 
 
@@ -59,6 +61,8 @@ class FixedRows:
         self.name = engine.name
         self._engine = engine
         self._counts = sorted(counts)
+        if hasattr(engine, "step"):
+            self.step = self._step
 
     def inputs(self, graph: str) -> tuple[str, ...]:
         """Names of a graph's inputs."""
@@ -69,11 +73,25 @@ class FixedRows:
         if graph != DECODER:
             return self._engine.run(graph, inputs)
         given = inputs["token_ids"].shape[1]
+        rows = self._rows(given)
+        return _cut(self._engine.run(decoder_graph(rows), padded(inputs, rows)), given)
+
+    def _step(self, inputs: Mapping[str, np.ndarray], *, filled: int) -> dict[str, np.ndarray]:
+        """See CachingEngine."""
+        given = inputs["token_ids"].shape[1]
+        engine: Any = self._engine
+        return _cut(engine.step(padded(inputs, self._rows(given)), filled=filled, rows=given), given)
+
+    def _rows(self, given: int) -> int:
         rows = next((count for count in self._counts if count >= given), None)
         if rows is None:
             raise EngineError(f"engine: expected at most {self._counts[-1]} decoder rows, found {given}")
-        outputs = self._engine.run(decoder_graph(rows), padded(inputs, rows))
-        return {
-            name: np.take(value, range(given), axis=ROW_AXIS[name]) if name in ROW_AXIS else value
-            for name, value in outputs.items()
-        }
+        return rows
+
+
+def _cut(outputs: Mapping[str, np.ndarray], rows: int) -> dict[str, np.ndarray]:
+    """Outputs without padded rows."""
+    return {
+        name: value.take(range(rows), axis=ROW_AXIS[name]) if name in ROW_AXIS else value
+        for name, value in outputs.items()
+    }

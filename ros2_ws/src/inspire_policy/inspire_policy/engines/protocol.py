@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-ENGINES = ("onnxruntime", "tensorrt", "rtx", "auto")
+ENGINES = ("onnxruntime", "cuda", "tensorrt", "rtx", "auto")
 
 
 class EngineError(Exception):
@@ -30,12 +30,30 @@ class Engine(Protocol):
         """Outputs by name. Raises EngineError when inputs are missing or of the wrong shape or type."""
 
 
+class CachingEngine(Engine, Protocol):
+    """An engine that also keeps the decoder's keys and values where it computes, of one sequence at a time.
+
+    On a GPU they are far more than all else that a pass reads and gives, and would go to the host and back with each.
+    """
+
+    def step(self, inputs: Mapping[str, np.ndarray], *, filled: int, rows: int = 0) -> dict[str, np.ndarray]:
+        """Run the decoder over new rows behind the `filled` ones that are kept, and keep theirs.
+
+        Args:
+            inputs: all but past_keys and past_values. rows: how many of the new rows are real, all where 0.
+
+        Returns:
+            Its outputs but new_keys and new_values. Raises EngineError.
+        """
+
+
 def make_engine(name: str, graphs: Mapping[str, Path], *, threads: int = 1) -> Engine:
     """An engine with its graphs loaded.
 
     Args:
-        name: "onnxruntime"; "tensorrt" or "rtx", whose engines must have been built; "auto" takes the first of
-            tensorrt, rtx and onnxruntime that can be had here, and logs why not the others.
+        name: "onnxruntime"; "cuda", ONNX Runtime on a GPU; "tensorrt" or "rtx", whose engines must have been built;
+            "auto" takes the first of tensorrt, rtx, cuda and onnxruntime that can be had here, and logs why not the
+            others.
         graphs: graph name -> ONNX file. threads: CPU threads of one run.
 
     Raises:
@@ -45,14 +63,18 @@ def make_engine(name: str, graphs: Mapping[str, Path], *, threads: int = 1) -> E
         from inspire_policy.engines.onnxruntime import OnnxRuntimeEngine
 
         return OnnxRuntimeEngine(graphs, threads=threads)
+    if name == "cuda":
+        from inspire_policy.engines.onnxruntime import OnnxRuntimeCudaEngine
+
+        return OnnxRuntimeCudaEngine(graphs, threads=threads)
     if name in ("tensorrt", "rtx"):
         from inspire_policy.engines.tensorrt.choice import open_engines
 
         return open_engines(name, graphs)
     if name == "auto":
-        for choice in ("tensorrt", "rtx"):
+        for choice in ("tensorrt", "rtx", "cuda"):
             try:
-                return make_engine(choice, graphs)
+                return make_engine(choice, graphs, threads=threads)
             except EngineError as error:
                 logging.getLogger(__name__).info("engine auto: not %s: %s", choice, error)
         return make_engine("onnxruntime", graphs, threads=threads)

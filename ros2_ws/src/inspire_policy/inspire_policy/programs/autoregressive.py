@@ -43,8 +43,9 @@ class AutoregressiveProgram:
         )
         self._words = manifest.words.vocabulary
         self._answers = bundle.answers
-        self._first_ids = bundle.answers.may_follow(())
+        self._first_columns = manifest.decoder.columns(bundle.answers.may_follow(()))
         self._code_ids = bundle.style.code_ids(bundle.codec.code_values)
+        self._code_columns = manifest.decoder.columns(self._code_ids)
         self._answer_end = bundle.style.answer_end_ids()
 
     def check(self, instruction: str, objects: tuple[str, ...]) -> None:
@@ -171,7 +172,7 @@ class AutoregressiveProgram:
         if forced:
             return told
         for place in range(len(logits)):
-            best = self._answers.best(told[:place], logits[place])
+            best = self._best(told[:place], logits[place])
             if told[place : place + 1] != (best,):
                 return (*told[:place], best)
         return told
@@ -180,8 +181,13 @@ class AutoregressiveProgram:
         """A whole answer from its first ids. All but the last of these are fed before, all but its last afterwards."""
         while len(self._answers.may_follow(said)):
             logits, _ = self._decoder.feed(np.array(said[-1:], dtype=np.int64))
-            said = (*said, self._answers.best(said, logits[-1]))
+            said = (*said, self._best(said, logits[-1]))
         return said
+
+    def _best(self, said: tuple[int, ...], logits: np.ndarray) -> int:
+        """The id that logits (V,) prefer behind an unfinished answer."""
+        allowed = self._answers.may_follow(said)
+        return int(allowed[int(np.argmax(logits[self._manifest.decoder.columns(allowed)]))])
 
     def _until_unknown(
         self, pending: np.ndarray, asked: tuple[str, ...], action: np.ndarray, expected: Mapping[str, str]
@@ -225,7 +231,7 @@ class AutoregressiveProgram:
         """An answer with the probabilities of the logits (V,) behind the question, where all answers are one token."""
         probabilities: tuple[float, ...] = ()
         if self._answers.one_token:
-            kept = logits[self._first_ids].astype(np.float64)
+            kept = logits[self._first_columns].astype(np.float64)
             weights = np.exp(kept - kept.max())
             probabilities = tuple((weights / weights.sum()).tolist())
         axis = answer_axis(self._style.question_mode, text, self._words)
@@ -241,5 +247,5 @@ class AutoregressiveProgram:
         while len(allowed := self._codec.may_follow(codes)):
             if codes:
                 logits = self._decoder.feed(self._code_ids[codes[-1:]])[0][-1]
-            codes.append(int(allowed[np.argmax(logits[self._code_ids[allowed]])]))
+            codes.append(int(allowed[np.argmax(logits[self._code_columns[allowed]])]))
         return np.array(codes, dtype=np.int64)

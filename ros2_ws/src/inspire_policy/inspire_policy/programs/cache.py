@@ -1,12 +1,16 @@
-"""A static key/value cache around the decoder graph: what was fed once is never computed again within a tick.
+"""A static key/value cache around the decoder graph: what was fed once is never computed again within a tick. An engine
+that keeps it itself (`CachingEngine`) does; else it lies here.
 
 A graph that also gives the states of its layers, for an action expert, has them kept beside, row by row.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from inspire_policy.engines.fixed_rows import DECODER
 from inspire_policy.engines.protocol import Engine
 from inspire_policy.manifest import DecoderSpec
 from inspire_policy.sequence import attention_bias
@@ -22,9 +26,10 @@ class CachedDecoder:
 
     def __init__(self, engine: Engine, spec: DecoderSpec, width: int, *, layers: int = 0) -> None:
         shape = (spec.layers, 1, spec.kv_heads, spec.cache_length, spec.head_dim)
-        self._engine = engine
-        self._keys = np.zeros(shape, dtype=np.float32)
-        self._values = np.zeros(shape, dtype=np.float32)
+        self._engine: Any = engine
+        self._elsewhere = hasattr(engine, "step")
+        self._keys = np.zeros((0,) if self._elsewhere else shape, dtype=np.float32)
+        self._values = np.zeros_like(self._keys)
         self._length = spec.cache_length
         self._width = width
         self.states = np.zeros((layers, spec.cache_length, width), dtype=np.float32)
@@ -53,7 +58,8 @@ class CachedDecoder:
             bidirectional: the first so many new rows see each other both ways.
 
         Returns:
-            Logits (T, V) and hidden states (T, width). Raises ValueError when the cache is full.
+            Logits (T, V), V the columns of DecoderSpec, and hidden states (T, width). Raises ValueError when the cache
+            is full.
         """
         rows = len(token_ids)
         if self.filled + rows > self._length:
@@ -66,21 +72,20 @@ class CachedDecoder:
             given[0, first : first + len(embeddings)] = embeddings
             use[0, first : first + len(embeddings)] = 1.0
         bias = attention_bias(rows, cached=self.filled, cache_length=self._length, bidirectional=bidirectional)
-        outputs = self._engine.run(
-            "decoder",
-            {
-                "token_ids": token_ids[None],
-                "embeddings": given,
-                "use_embeddings": use,
-                "position_ids": np.arange(self.filled, self.filled + rows, dtype=np.int64)[None],
-                "attention_bias": bias[None, None],
-                "past_keys": self._keys,
-                "past_values": self._values,
-            },
-        )
+        inputs = {
+            "token_ids": token_ids[None],
+            "embeddings": given,
+            "use_embeddings": use,
+            "position_ids": np.arange(self.filled, self.filled + rows, dtype=np.int64)[None],
+            "attention_bias": bias[None, None],
+        }
         end = self.filled + rows
-        self._keys[:, :, :, self.filled : end] = outputs["new_keys"]
-        self._values[:, :, :, self.filled : end] = outputs["new_values"]
+        if self._elsewhere:
+            outputs = self._engine.step(inputs, filled=self.filled)
+        else:
+            outputs = self._engine.run(DECODER, {**inputs, "past_keys": self._keys, "past_values": self._values})
+            self._keys[:, :, :, self.filled : end] = outputs["new_keys"]
+            self._values[:, :, :, self.filled : end] = outputs["new_values"]
         if len(self.states):
             self.states[:, self.filled : end] = outputs["states"][:, 0]
         self.filled = end

@@ -56,6 +56,7 @@ class Grounder:
         self._locations = np.array(
             [token_id(bundle.tokenizer, f"<loc_{i}>") for i in range(self._spec.steps + 1)], dtype=np.int64
         )
+        self._columns = manifest.decoder.columns(self._locations)
 
     @property
     def camera(self) -> str:
@@ -133,7 +134,7 @@ class Grounder:
         given: np.ndarray | None = seen
         for i in range(len(places)):
             logits, _ = self._decoder.feed(ids, given, first=style.perception_start, bidirectional=both_ways)
-            kept = logits[-1][self._locations].astype(np.float64)
+            kept = logits[-1][self._columns].astype(np.float64)
             shares = np.exp(kept - kept.max())
             shares /= shares.sum()
             chosen = int(shares.argmax())

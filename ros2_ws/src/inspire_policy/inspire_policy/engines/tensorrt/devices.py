@@ -1,7 +1,11 @@
-"""The CUDA runtime through `cuda-bindings`: which device this is, and calls whose errors are raised."""
+"""The CUDA runtime through `cuda-bindings`: which device this is, calls whose errors are raised, and rows of keys and
+values copied behind each other.
+"""
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Any
 
 from inspire_policy.engines.protocol import EngineError
@@ -38,3 +42,37 @@ def this_device() -> str:
         for kind in (kinds.cudaDevAttrComputeCapabilityMajor, kinds.cudaDevAttrComputeCapabilityMinor)
     )
     return f"sm_{major}{minor}"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Keys or values on the device: its address, (layers, 1, kv_heads, rows, head_dim), bytes of a number."""
+
+    device: int
+    shape: tuple[int, ...]
+    itemsize: int
+
+    @property
+    def pitch(self) -> int:
+        """Bytes from one head's rows to the next one's."""
+        return self.shape[-2] * self.row
+
+    @property
+    def row(self) -> int:
+        """Bytes of a row."""
+        return self.shape[-1] * self.itemsize
+
+
+def copy_rows(to: Rows, source: Rows, first: int, count: int, stream: int) -> None:
+    """Enqueue a copy of the first `count` rows of `source`, every layer and head, to the rows from `first` on.
+
+    Raises EngineError where they do not fit, and on CUDA's errors.
+    """
+    if first + count > to.shape[-2] or count > source.shape[-2]:
+        raise EngineError(f"cache: expected rows up to {to.shape[-2]}, found {first} kept and {count} new ones")
+    cudart = runtime()
+    height, place = math.prod(to.shape[:-2]), to.device + first * to.row
+    kind = cudart.cudaMemcpyKind.cudaMemcpyDeviceToDevice
+    checked(
+        cudart.cudaMemcpy2DAsync(place, to.pitch, source.device, source.pitch, count * to.row, height, kind, stream)
+    )

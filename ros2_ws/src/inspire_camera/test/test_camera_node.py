@@ -17,7 +17,7 @@ import rclpy
 from bench import COLOR, DEPTH, Bench, record, wait
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState
+from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.srv import DescribeParameters, ListParameters
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
@@ -69,9 +69,29 @@ class Viewer:
     def call(self, kind, service: str, request):
         client = self.node.create_client(kind, service)
         wait(client.service_is_ready, service)
+        self._be_known()
         future = client.call_async(request)
         wait(future.done, f"answer of {service}")
         return future.result()
+
+    def _be_known(self) -> None:
+        """Wait until the camera has answered a client made after all others: to one that it has not discovered it
+        would answer in vain, and not everything may be asked twice.
+        """
+        client = self.node.create_client(GetState, "camera/get_state")
+        wait(client.service_is_ready, "camera/get_state")
+        asked, since = client.call_async(GetState.Request()), time.monotonic()
+
+        def answered() -> bool:
+            nonlocal asked, since
+            if not asked.done() and time.monotonic() - since > 5.0:
+                asked, since = client.call_async(GetState.Request()), time.monotonic()
+            return bool(asked.done())
+
+        wait(answered, "answer of camera/get_state")
+
+    def stamps(self) -> list[int]:
+        return [stamp_ns(message.header.stamp) for message in self.seen["color"]]
 
     def change(self, transition: int) -> bool:
         request = ChangeState.Request(transition=Transition(id=transition))
@@ -126,7 +146,7 @@ def launch(domain):
 def finish(process: subprocess.Popen, number: int = signal.SIGTERM) -> tuple[int, str]:
     if process.poll() is None:
         process.send_signal(number)
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=120)
     return process.returncode, output
 
 
@@ -136,7 +156,12 @@ def depth_of(message: Image) -> np.ndarray:
 
 def test_what_the_synthetic_camera_shows_is_what_realsense_ros_would_say(viewer, launch):
     process = launch(source="synthetic")
+
+    def matching(name: str) -> set[int]:
+        return set(viewer.stamps()) & {stamp_ns(message.header.stamp) for message in viewer.seen[name]}
+
     wait(lambda: all(len(messages) >= 15 for messages in viewer.seen.values()), "fifteen of each message")
+    wait(lambda: len(matching("depth")) >= 5 and len(matching("color_info")) >= 5, "messages of one moment")
     for message in viewer.seen["color"]:
         assert message.header.frame_id == "wrist_color_optical_frame" and message.encoding == "rgb8"
         assert (message.width, message.height, message.step, message.is_bigendian) == (160, 120, 480, 0)
@@ -154,9 +179,8 @@ def test_what_the_synthetic_camera_shows_is_what_realsense_ros_would_say(viewer,
             assert np.array_equal(np.reshape(info.p, (3, 4))[:, :3], np.reshape(info.k, (3, 3)))
     # Colour, depth and both infos of one moment carry one stamp, and depth lies where colour shows the box.
     by_stamp = {stamp_ns(message.header.stamp): message for message in viewer.seen["color"]}
-    infos = {stamp_ns(message.header.stamp) for message in viewer.seen["color_info"]}
     pairs = [(by_stamp[s], m) for m in viewer.seen["depth"] if (s := stamp_ns(m.header.stamp)) in by_stamp]
-    assert len(pairs) >= 5 and len(infos & set(by_stamp)) >= 5
+    assert len(pairs) >= 5
     for color, depth in pairs:
         red = (rgb_view(color) == BOX_COLOUR).all(axis=2)
         near = depth_of(depth) == 800
@@ -180,12 +204,12 @@ def test_lifecycle_and_descriptions(viewer, launch):
     assert viewer.change(Transition.TRANSITION_ACTIVATE)
     wait(lambda: viewer.seen["color"], "images")
     assert viewer.change(Transition.TRANSITION_DEACTIVATE)
-    count = len(viewer.seen["color"])
+    deactivated = time.time_ns()
     time.sleep(0.3)
-    assert len(viewer.seen["color"]) <= count + 1, "one may have been on its way"
+    assert max(viewer.stamps()) <= deactivated, "what was seen before may have been on its way"
     assert viewer.change(Transition.TRANSITION_CLEANUP) and viewer.change(Transition.TRANSITION_CONFIGURE)
     assert viewer.change(Transition.TRANSITION_ACTIVATE)
-    wait(lambda: len(viewer.seen["color"]) > count + 2, "images once more")
+    wait(lambda: max(viewer.stamps()) > deactivated, "images once more")
     names = viewer.call(ListParameters, "camera/list_parameters", ListParameters.Request()).result.names
     own = [n for n in names if not n.startswith(("use_sim_time", "start_type_description", "qos_overrides"))]
     described = viewer.call(DescribeParameters, "camera/describe_parameters", DescribeParameters.Request(names=own))
@@ -200,7 +224,7 @@ def test_lifecycle_and_descriptions(viewer, launch):
 def test_a_recording_and_renders_are_shown(viewer, launch, tmp_path):
     record(tmp_path / "scene.db3", 15, scene=TestPicture(COLOR, DEPTH))
     process = launch(source="file", file=tmp_path / "scene.db3", file_repeat=True)
-    wait(lambda: len(viewer.seen["color"]) > 3 and viewer.seen["depth"], "images of the recording", 60.0)
+    wait(lambda: len(viewer.seen["color"]) > 3 and viewer.seen["depth"], "images of the recording")
     assert viewer.seen["color"][0].width == 160 and 800 in depth_of(viewer.seen["depth"][0])
     assert finish(process)[0] == 0
     for messages in viewer.seen.values():
@@ -225,7 +249,7 @@ def bench_node(domain):
         rclpy.init(context=context, domain_id=domain)
         contexts.append(context)
         bench = Bench()
-        settings = {"camera_name": "wrist", "frame_timeout": 0.5, "reconnect_delay": 0.05, **SIZES, **parameters}
+        settings = {"camera_name": "wrist", "frame_timeout": 3.0, "reconnect_delay": 0.05, **SIZES, **parameters}
         node = CameraNode(
             lambda _: bench,
             context=context,
@@ -253,13 +277,14 @@ def test_a_camera_pulled_out_and_put_back_is_told_in_the_diagnostics(viewer, ben
     assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
     assert node.trigger_activate() == TransitionCallbackReturn.SUCCESS
     wait(lambda: bench.streaming, "start")
-    deadline = time.monotonic() + 30
-    while not viewer.seen["color"]:  # best effort: the first ones go to nobody while the reader is being discovered
-        assert time.monotonic() < deadline, "no image"
-        bench.feed(3)
-    while not any(s.level == DiagnosticStatus.WARN and "frames dropped" in s.message for s in viewer.statuses):
-        assert time.monotonic() < deadline, "no warning of dropped frames"
+    # Best effort: the first ones go to nobody while the reader is being discovered.
+    bench.feed_until(lambda: viewer.seen["color"], "image")
+
+    def warned() -> bool:
         bench.feed(3, skip=40)
+        return any(s.level == DiagnosticStatus.WARN and "frames dropped" in s.message for s in viewer.statuses)
+
+    wait(warned, "warning of dropped frames")
     assert int(viewer.values()["dropped"]) >= 40
     bench.unplug()
     wait(lambda: viewer.statuses[-1].level == DiagnosticStatus.ERROR, "error in the diagnostics")
@@ -269,14 +294,16 @@ def test_a_camera_pulled_out_and_put_back_is_told_in_the_diagnostics(viewer, ben
     count = len(viewer.seen["color"])
     bench.plug()
     wait(lambda: bench.streaming, "reconnection")
-    deadline = time.monotonic() + 30
-    while viewer.statuses[-1].level == DiagnosticStatus.ERROR or viewer.values()["connections"] == "1":
-        assert time.monotonic() < deadline, "no reconnection in the diagnostics"
-        bench.feed(3)
+
+    def back() -> bool:
+        values = viewer.values()
+        told = viewer.statuses[-1].level != DiagnosticStatus.ERROR and values["connections"] == "2"
+        return told and len(viewer.seen["color"]) > count and float(values["rate_hz"]) > 0
+
+    bench.feed_until(back, "reconnection in the diagnostics")
     values = viewer.values()
-    assert len(viewer.seen["color"]) > count, "images after the reconnection"
     assert values["lost"] != "0" and values["clock"] == "global_time" and int(values["frames"]) >= 5
-    assert float(values["rate_hz"]) > 0 and float(values["clock_error_ms"]) == 0.0
+    assert float(values["clock_error_ms"]) == 0.0
     stamps = [stamp_ns(message.header.stamp) for message in viewer.seen["color"]]
     assert stamps == sorted(set(stamps))
 
@@ -320,7 +347,7 @@ def test_cameras_that_cannot_be_had_end_the_process_with_code_2_and_a_sentence(l
 
 
 def finish_by_itself(process: subprocess.Popen) -> tuple[int, str]:
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=120)
     return process.returncode, output
 
 
@@ -329,5 +356,5 @@ def test_without_librealsense_the_node_says_what_to_install():
         "import sys; sys.modules['pyrealsense2'] = None; sys.argv += ['--ros-args', '-p', 'autostart:=true']; "
         "from inspire_camera.nodes.camera_node import main; main()"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 2 and "pip install pyrealsense2" in done.stderr and "Traceback" not in done.stderr

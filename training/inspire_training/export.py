@@ -52,6 +52,11 @@ def export(settings: ExportSettings) -> Manifest:
     """
     torch.set_num_threads(1)
     checkpoint = load_checkpoint(settings.checkpoint)
+    if settings.vision != "fp32" and checkpoint.config.vision.kind != "fused_vit":
+        raise ValueError(
+            f"vision: expected fp32 with a vision of kind {checkpoint.config.vision.kind}, found {settings.vision}; "
+            "only vision transformers compute in half precision"
+        )
     observations = list(_observations(settings, checkpoint))
     samples = torch_samples(checkpoint, observations)
     manifest = manifest_of(checkpoint, name=settings.name, bodies=settings.bodies)

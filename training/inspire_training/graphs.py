@@ -19,12 +19,12 @@ class InPrecision(nn.Module):
 
     def __init__(self, graph: nn.Module, part: nn.Module, precision: torch.dtype) -> None:
         super().__init__()
-        self.graph, self.precision = graph, precision
+        self.inner, self.precision = graph, precision
         part.to(precision)
 
     def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
         turned = (v.clamp(min=SMALLEST).to(self.precision) if v.is_floating_point() else v for v in inputs)
-        outputs = self.graph(*turned)
+        outputs = self.inner(*turned)
         return tuple(v.float() for v in outputs) if isinstance(outputs, tuple) else outputs.float()
 
 

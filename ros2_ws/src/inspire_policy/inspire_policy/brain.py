@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from inspire_policy.bundle import Bundle, find_bundle, load_bundle
-from inspire_policy.engines.protocol import make_engine
+from inspire_policy.bundle import Bundle, BundleError, find_bundle, load_bundle
+from inspire_policy.engines.protocol import AUTO, EngineError, make_engine
 from inspire_policy.execution import MAX_GAP_PERIODS, ChunkExecutor
 from inspire_policy.instructions import checked_instruction, checked_objects, objects_named
 from inspire_policy.observations import PolicyObservation
@@ -35,7 +35,7 @@ class Brain:
 
     Attributes:
         parity_samples: how many were compared at the start, 0 when the bundle has none. engine, threads: what runs the
-            graphs.
+            graphs. refused: what `auto` tried before, each with the reason.
     """
 
     bundle: Bundle
@@ -43,6 +43,7 @@ class Brain:
     parity_samples: int
     engine: str = "onnxruntime"
     threads: int = 1
+    refused: tuple[str, ...] = ()
 
     @classmethod
     def load(
@@ -54,7 +55,8 @@ class Brain:
         threads: int = 1,
         language_every: int = 1,
     ) -> Brain:
-        """Load and warm up. Raises BundleError, EngineError or ValueError.
+        """Load and warm up; with the engine `auto`, what cannot be loaded or does not say what the bundle has recorded
+        is refused and the next one tried. Raises BundleError, EngineError or ValueError.
 
         Args:
             name_or_path: of the bundle. body: world or robot that it must have been made for, empty for any.
@@ -64,10 +66,19 @@ class Brain:
         bundle = load_bundle(find_bundle(name_or_path))
         if body:
             bundle.check_body(body)
-        program = make_program(bundle, make_engine(engine, graph_files(bundle), threads=threads))
-        samples = warm_up(bundle, program)
+        refused: list[str] = []
+        choices = AUTO if engine == "auto" else (engine,)
+        for choice in choices:
+            try:
+                program = make_program(bundle, make_engine(choice, graph_files(bundle), threads=threads))
+                samples = warm_up(bundle, program)
+                break
+            except (EngineError, BundleError) as error:
+                if choice == choices[-1]:
+                    raise
+                refused.append(f"{choice}: {error}")
         program.set_pace(language_every)
-        return cls(bundle, program, samples, engine, threads)
+        return cls(bundle, program, samples, choice, threads, tuple(refused))
 
     def grounder(self) -> Grounder:
         """What answers grounding questions, on an engine of its own. Raises ValueError for a bundle that cannot, and

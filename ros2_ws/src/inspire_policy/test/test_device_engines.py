@@ -1,18 +1,23 @@
 """What engines do around a device, on one that is the host's own memory: the same ticks, the same refusals."""
 
 from pathlib import Path
+from typing import ClassVar
 
 import host_cuda
 import numpy as np
 import pytest
 import tiny_bundle
 
+from inspire_policy import brain as brains
+from inspire_policy.brain import Brain
 from inspire_policy.bundle import load_bundle
 from inspire_policy.engines import onnxruntime as engines
 from inspire_policy.engines.fixed_rows import FixedRows
-from inspire_policy.engines.protocol import EngineError, make_engine
+from inspire_policy.engines.protocol import AUTO, EngineError, make_engine
 from inspire_policy.engines.tensorrt import build, devices
 from inspire_policy.engines.tensorrt.api import Api
+from inspire_policy.engines.tensorrt.build_graph import Request, read_timing_cache
+from inspire_policy.engines.tensorrt.build_graph import build as build_graph
 from inspire_policy.engines.tensorrt.engine import TensorRtEngine
 from inspire_policy.programs.base import graph_files, make_program
 
@@ -109,6 +114,69 @@ def wrong_state(bundle):
 def test_without_the_provider_or_its_device_the_reason_is_said(bundle):
     with pytest.raises(EngineError, match="expected an ONNX Runtime with CUDAExecutionProvider, found"):
         make_engine("cuda", graph_files(bundle))
+
+
+def test_auto_refuses_what_it_cannot_have_and_keeps_the_reasons(bundle, cuda, monkeypatch):
+    monkeypatch.setattr(cuda, "cudaGetDeviceCount", lambda: (host_cuda.OK, 0))
+    brain = Brain.load(str(bundle.path), engine="auto")
+    assert brain.engine == "onnxruntime"
+    assert [reason.partition(": expected")[0].partition(":")[0] for reason in brain.refused] == list(AUTO[:-1])
+    with pytest.raises(EngineError):
+        Brain.load(str(bundle.path), engine="rtx")
+
+
+def test_a_device_that_fails_while_it_warms_up_is_refused_too(bundle, monkeypatch):
+    class Failing:
+        name = "tensorrt"
+
+        def inputs(self, graph):
+            return ()
+
+        def run(self, graph, inputs):
+            raise EngineError("CUDA: expected success, found cudaErrorMemoryAllocation")
+
+    real = brains.make_engine
+    monkeypatch.setattr(
+        brains, "make_engine", lambda name, *a, **k: Failing() if name == "tensorrt" else real(name, *a, **k)
+    )
+    brain = Brain.load(str(bundle.path), engine="auto")
+    assert brain.engine == "onnxruntime" and "cudaErrorMemoryAllocation" in brain.refused[0]
+
+
+def test_a_damaged_timing_cache_is_begun_anew(bundle, tmp_path, capfd):
+    pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed (requirements/tensorrt.txt has it)")
+    cache = tmp_path / "timing.cache"
+    cache.write_bytes(b"not a timing cache")
+    (graph,) = (graph for graph in build.graph_builds(bundle) if graph.name == "perception")
+    request = Request(
+        target="rtx",
+        onnx=str(graph.onnx),
+        out=str(tmp_path / "out"),
+        shapes={},
+        device="sm_89",
+        timing_cache=str(cache),
+    )
+    assert build_graph(request)["bytes"] > 0
+    assert "timing cache" in capfd.readouterr().err
+
+
+def test_a_timing_cache_that_the_library_refuses_is_begun_anew(tmp_path, capsys):
+    class Config:
+        """As TensorRT does with a cache of another version: created, and not taken."""
+
+        taken: ClassVar[list] = []
+
+        def create_timing_cache(self, content):
+            return content
+
+        def set_timing_cache(self, cache, ignore_mismatch):
+            self.taken.append(cache) if not cache else None
+            return not cache
+
+    cache = tmp_path / "timing.cache"
+    cache.write_bytes(b"of another version")
+    read_timing_cache(Config(), cache)
+    assert Config.taken == [b""] and "does not fit this library and device, begun anew" in capsys.readouterr().err
 
 
 def test_a_builder_that_crashes_is_told_and_leaves_nothing_behind(bundle, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """TensorRT for RTX, for real: engines are built ahead of time, found by their key, and refused with a reason."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -103,3 +104,40 @@ def test_without_a_driver_the_reason_is_said_and_auto_takes_onnx_runtime(built, 
     with caplog.at_level("INFO"):
         assert make_engine("auto", graphs).name == "onnxruntime"
     assert "not tensorrt: " in caplog.text and "not rtx: CUDA" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("owner", "names"),
+    [
+        ("", "Builder OnnxParser Runtime ILogger IProgressMonitor NetworkDefinitionCreationFlag TensorIOMode nptype"),
+        ("NetworkDefinitionCreationFlag", "STRONGLY_TYPED"),
+        ("Builder", "create_network create_builder_config build_serialized_network"),
+        ("INetworkDefinition", "num_inputs get_input"),
+        ("OnnxParser", "parse num_errors get_error"),
+        ("IBuilderConfig", "progress_monitor create_timing_cache set_timing_cache get_timing_cache"),
+        ("IProgressMonitor", "phase_start step_complete phase_finish"),
+        ("Runtime", "deserialize_cuda_engine"),
+        ("ICudaEngine", "num_io_tensors get_tensor_name get_tensor_shape get_tensor_dtype get_tensor_mode"),
+        ("ICudaEngine", "create_execution_context"),
+        ("IExecutionContext", "set_tensor_address execute_async_v3"),
+    ],
+)
+def test_the_library_has_every_name_that_is_used(owner, names):
+    """TensorRT 10.3, 10.16 and 11.4 have them too, by the names in their bindings; they cannot be imported here."""
+    module = Api.load("rtx").module
+    holder = getattr(module, owner) if owner else module
+    assert [name for name in names.split() if not hasattr(holder, name)] == []
+
+
+def test_calls_have_the_signatures_that_the_bindings_document():
+    module = Api.load("rtx").module
+    expected = {
+        (module.Builder, "create_network"): r"flags: .*[iI]nt",
+        (module.Builder, "build_serialized_network"): r"network: .*, config: ",
+        (module.IBuilderConfig, "set_timing_cache"): r"cache: .*, ignore_mismatch: bool",
+        (module.IExecutionContext, "set_tensor_address"): r"name: str, memory: .*[iI]nt",
+        (module.IExecutionContext, "execute_async_v3"): r"stream_handle: .*[iI]nt",
+        (module.Runtime, "deserialize_cuda_engine"): r"serialized_engine: ",
+    }
+    for (owner, name), signature in expected.items():
+        assert re.search(signature, getattr(owner, name).__doc__), (name, getattr(owner, name).__doc__)

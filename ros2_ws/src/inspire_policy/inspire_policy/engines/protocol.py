@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 ENGINES = ("onnxruntime", "cuda", "tensorrt", "rtx", "auto")
+AUTO = ("tensorrt", "rtx", "cuda", "onnxruntime")  # what auto tries, in order; the last one needs no device
 
 
 class EngineError(Exception):
@@ -72,10 +73,10 @@ def make_engine(name: str, graphs: Mapping[str, Path], *, threads: int = 1) -> E
 
         return open_engines(name, graphs)
     if name == "auto":
-        for choice in ("tensorrt", "rtx", "cuda"):
+        for choice in AUTO[:-1]:
             try:
                 return make_engine(choice, graphs, threads=threads)
             except EngineError as error:
                 logging.getLogger(__name__).info("engine auto: not %s: %s", choice, error)
-        return make_engine("onnxruntime", graphs, threads=threads)
+        return make_engine(AUTO[-1], graphs, threads=threads)
     raise EngineError(f"engine: expected one of {', '.join(ENGINES)}, found {name!r}; set the parameter `engine`")

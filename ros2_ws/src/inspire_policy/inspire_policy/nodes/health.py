@@ -53,6 +53,8 @@ def policy_report(
         message=message,
         values={
             "bundle": brain.bundle.manifest.name,
+            "engine": brain.engine,
+            "engine_refused": "; ".join(brain.refused) or "none",
             "instruction": commander.instruction,
             "action_rate_hz": rate,
             "latency_p50_ms": 1e3 * commander.latencies.percentile(50),

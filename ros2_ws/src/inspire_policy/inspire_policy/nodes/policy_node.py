@@ -104,9 +104,10 @@ class PolicyNode(ConfigurableNode):
         )
         self._brain = brain
         checked = "" if self._settings.body else "; parameter body is empty, so the match with the body is not checked"
-        self.get_logger().info(
-            f"bundle {brain.bundle.manifest.name}: {brain.parity_samples} parity samples agree{checked}"
-        )
+        name, samples = brain.bundle.manifest.name, brain.parity_samples
+        self.get_logger().info(f"bundle {name} on {brain.engine}: {samples} parity samples agree{checked}")
+        for reason in brain.refused:
+            self.get_logger().warning(f"engine auto: not {reason}")
 
     def _load(self, bundle: str) -> Brain:
         p = self._settings

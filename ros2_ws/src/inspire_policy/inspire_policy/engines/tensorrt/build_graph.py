@@ -55,7 +55,7 @@ def build(request: Request) -> dict[str, Any]:
     if request.device:
         _aim(trt, config, request.device)
     if request.timing_cache:
-        _read_timing_cache(config, Path(request.timing_cache))
+        read_timing_cache(config, Path(request.timing_cache))
     plan = builder.build_serialized_network(network, config)
     if plan is None:
         raise EngineError(f"{request.onnx}: expected an engine, found none; the lines above say why")
@@ -96,7 +96,8 @@ def _aim(trt: Any, config: Any, device: str) -> None:
     config.set_compute_capability(trt.ComputeCapability.__members__[device.replace("_", "").upper()], 0)
 
 
-def _read_timing_cache(config: Any, place: Path) -> None:
+def read_timing_cache(config: Any, place: Path) -> None:
+    """Give the builder a timing cache; one that is damaged or of something else is begun anew."""
     content = place.read_bytes() if place.is_file() else b""
     cache = config.create_timing_cache(content)
     if cache is None or not config.set_timing_cache(cache, False):

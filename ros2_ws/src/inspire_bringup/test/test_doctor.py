@@ -43,7 +43,7 @@ def test_a_tmpfs_that_is_too_small_is_missing_room(tmp_path):
         f"print(check_shared_memory(Path({str(tmp_path)!r})).line())"
     )
     mounted = f'mount -t tmpfs -o size=64m none {tmp_path} && exec {sys.executable} -c "{question}"'
-    done = subprocess.run([*TMPFS, mounted], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*TMPFS, mounted], capture_output=True, text=True, timeout=120)
     if done.returncode != 0 and ("unshare" in done.stderr or "mount" in done.stderr):
         pytest.skip(f"no tmpfs may be mounted here: {done.stderr.strip()}")
     assert done.stdout.startswith("missing"), done.stderr

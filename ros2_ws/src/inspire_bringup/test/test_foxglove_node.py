@@ -84,7 +84,7 @@ class Viewer:
         self._socket.close()
 
 
-def wait_for(condition, timeout=60.0):
+def wait_for(condition, timeout=120.0):
     deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"

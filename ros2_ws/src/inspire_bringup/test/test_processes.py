@@ -30,7 +30,7 @@ def started(tmp_path, *specs):
     return Processes(specs, environment=os.environ, log_folder=tmp_path / "logs")
 
 
-def wait_for(condition, timeout=30.0):
+def wait_for(condition, timeout=120.0):
     deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"

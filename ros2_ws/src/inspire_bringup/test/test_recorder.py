@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import suppress
 
 import pytest
 from mcap.reader import make_reader
@@ -15,6 +16,7 @@ from inspire_bringup.environment import remove_orphaned_segments, stack_environm
 from inspire_bringup.processes import Processes
 from inspire_bringup.recording import Recording, header_stamp
 from inspire_bringup.stacks import recorder, sim_stack
+from inspire_policy.recordings import RecordingReader, UnreadableRecording
 from inspire_policy.ros.domains import free_domain_id
 from inspire_policy.ros.qos import LATCHED
 
@@ -37,11 +39,19 @@ def read(path):
     return messages
 
 
-def wait_for(condition, timeout=60.0):
+def on_disk(path):
+    """Topics of the messages in a recording that is being written."""
+    topics = ("/left/inspire/answers", "/left/inspire/action", "/left/camera/wrist/color/image_raw")
+    with suppress(UnreadableRecording), RecordingReader(path.with_name(f"{path.name}.partial")) as reader:
+        return {message.topic for message in reader.messages(topics)}
+    return set()  # nothing was flushed yet
+
+
+def wait_for(condition, timeout=120.0):
     deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
+        time.sleep(0.1)
 
 
 def test_what_is_published_is_recorded_bit_for_bit_and_closed_on_sigterm(domain, tmp_path):
@@ -68,9 +78,8 @@ def test_what_is_published_is_recorded_bit_for_bit_and_closed_on_sigterm(domain,
             done.translation_lead.x = 0.1
             actions.publish(done)
             seen = Image(height=2, width=2, encoding="rgb8", step=6, data=bytes(range(12)))
-            for _ in range(10):  # best effort: what comes before the reader has discovered its writer is lost
-                images.publish(seen)
-                time.sleep(0.1)
+            # Best effort: what comes before the reader has discovered its writer is lost.
+            wait_for(lambda: images.publish(seen) or len(on_disk(path)) == 3)
             assert processes.new_exits() == []
             assert not path.exists()  # not before it is complete
         messages = read(path)
@@ -115,7 +124,7 @@ FILL = textwrap.dedent("""
 
 def test_a_full_disk_leaves_a_clear_message_and_no_file(tmp_path):
     ended = subprocess.run(
-        [sys.executable, "-c", FILL, str(tmp_path / "topics.mcap")], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", FILL, str(tmp_path / "topics.mcap")], capture_output=True, text=True, timeout=120
     )
     assert ended.returncode == 7, ended.stderr
     assert "expected to write" in ended.stdout

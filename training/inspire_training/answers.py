@@ -1,12 +1,13 @@
 """`inspire answers`: are the answers right wherever the hand is?
 
 A policy that does its task sees few places: a target lies ahead and below, and what is behind the hand is hardly ever
-asked about, so a rate over such frames says little about the rarer directions. Here the scripted expert acts, led
+asked about, so a rate over such frames says little about the rarer answers. Here the scripted expert acts, led
 astray at the start and once it holds something (as in the recipe's stage `detours`), in scenes never trained on; the
-policy is asked on the way and never acts. Counted per true direction and per margin: by how much the largest component
-of the offset exceeds the second; within 1 cm an answer is a toss-up and left out.
+policy is asked on the way and never acts. Counted per true answer of the bundle's question mode, toss-ups left out
+(`inspire_policy.scoring`); of directions also per margin: by how much the largest component of the offset exceeds the
+second.
 
-Frames of an episode resemble each other, so the interval of the macro rate (the mean over true directions) comes from
+Frames of an episode resemble each other, so the interval of the macro rate (the mean over true answers) comes from
 drawing whole episodes again (percentile bootstrap).
 """
 
@@ -19,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from inspire_policy.action import osc_from_lead
-from inspire_policy.directions import REP103, is_tie
+from inspire_policy.directions import REP103
+from inspire_policy.scoring import Scoring
 from inspire_sim.expert import Expert
 from inspire_sim.results import UNSEEN_SEEDS
 from inspire_training.disturbance import Wander
@@ -28,6 +30,7 @@ from inspire_training.settings import AnswersSettings
 
 MARGINS = (0.01, 0.02, 0.05, np.inf)  # m
 DRAWS = 2000
+SHOWN = 20  # answers in the table, the most frequent ones
 
 
 def answers(settings: AnswersSettings) -> dict[str, Any]:
@@ -44,16 +47,17 @@ def answers(settings: AnswersSettings) -> dict[str, Any]:
 
 
 def summary(episodes: Iterable[Mapping[str, Any]], settings: AnswersSettings) -> dict[str, Any]:
-    """Rates over all answers, per true direction, per margin and per object, with intervals."""
+    """Rates over all answers, per true answer, per margin (of directions) and per object, with intervals."""
     episodes = sorted(episodes, key=lambda e: e["seed"])
     counted = [a for e in episodes for a in e["answers"]]
-    words = [word for word in REP103.words if any(a["truth"] == word for a in counted)]
+    true = {a["truth"] for a in counted}
+    words = [word for word in REP103.words if word in true] + sorted(true - set(REP103.words))
     wrong: dict[str, int] = {}
     for a in counted:
         if not a["right"]:
             wrong[f"{a['truth']}>{a['answer']}"] = wrong.get(f"{a['truth']}>{a['answer']}", 0) + 1
     margins = {}
-    for least, most in itertools.pairwise(MARGINS):
+    for least, most in itertools.pairwise(MARGINS) if any("margin" in a for a in counted) else ():
         name = f"{100 * least:g} to {100 * most:g} cm" if np.isfinite(most) else f"{100 * least:g} cm and more"
         margins[name] = rate(a["right"] for a in counted if least <= a["margin"] < most)
     return {
@@ -77,7 +81,7 @@ def summary(episodes: Iterable[Mapping[str, Any]], settings: AnswersSettings) ->
 
 
 def macro(episodes: Sequence[Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
-    """The mean over true directions of the share of right answers, and its 95 % interval over episodes."""
+    """The mean over true answers of the share of right ones, and its 95 % interval over episodes."""
     words = sorted({a["truth"] for answers in episodes for a in answers})
     counts = np.array(
         [[[sum(a["truth"] == w for a in answers), sum(a["truth"] == w and a["right"] for a in answers)] for w in words]
@@ -91,7 +95,7 @@ def macro(episodes: Sequence[Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
 
 
 def _mean(counts: np.ndarray) -> float:
-    """Over the directions that occur; (W, 2) asked and right."""
+    """Over the answers that occur; (W, 2) asked and right."""
     asked = counts[:, 0] > 0
     return float((counts[asked, 1] / counts[asked, 0]).mean())
 
@@ -100,14 +104,17 @@ def table(content: Mapping[str, Any]) -> str:
     """The summary for people."""
     low, high = content["macro"]["interval95"]
     lines = [rate_line("all", content["all"])]
-    lines += [rate_line(f"  {word}", found) for word, found in content["directions"].items()]
+    rare = sorted(content["directions"].items(), key=lambda item: -item[1]["of"])[SHOWN:]
+    lines += [rate_line(f"  {w}", found) for w, found in content["directions"].items() if w not in dict(rare)]
+    lines += [f"  and {len(rare)} rarer answers"] if rare else []
     lines += [rate_line(f"margin {name}", found) for name, found in content["margins"].items()]
     lines += [rate_line(name, found) for name, found in content["objects"].items()]
     lines.append(
-        f"macro over directions {100 * content['macro']['rate']:.1f} % [{100 * low:.1f}, {100 * high:.1f}]; "
+        f"macro over true answers {100 * content['macro']['rate']:.1f} % [{100 * low:.1f}, {100 * high:.1f}]; "
         f"{content['ties']} ties left out"
     )
-    lines.append("wrong, truth>answer: " + (", ".join(f"{k} {n}" for k, n in content["wrong"].items()) or "none"))
+    wrong = list(content["wrong"].items())[:SHOWN]
+    lines.append("wrong, truth>answer: " + (", ".join(f"{k} {n}" for k, n in wrong) or "none"))
     return "\n".join(lines)
 
 
@@ -119,6 +126,8 @@ def _episode(job: tuple[int, tuple[int, int], int]) -> dict[str, Any]:
     text, asked = mine.brain.objects_of(episode.instruction)
     wander = Wander(np.random.default_rng([seed, 13]), longest=longest, carrying=carrying)
     expert = Expert(world.contract)
+    manifest = mine.brain.bundle.manifest
+    scoring = Scoring(manifest.question_mode, manifest.words.vocabulary)
     found: list[dict[str, Any]] = []
     steps, ties = 0, 0
     while steps < episode.max_steps and not world.success():
@@ -126,20 +135,27 @@ def _episode(job: tuple[int, tuple[int, int], int]) -> dict[str, Any]:
         truth = world.truth()
         if looking:
             tick = mine.tick(world.observe(), text, asked)
-            said = {answer.object: answer.word for answer in tick.answers}
+            said = {answer.object: answer for answer in tick.answers}
             for state in truth.objects:
                 if state.name not in said:
                     continue
-                offset = state.position - truth.tool_position
-                largest = np.sort(np.abs(offset))
-                margin = np.inf if state.grasped else float(largest[2] - largest[1])
-                if not state.grasped and is_tie(offset):
-                    ties += 1
-                    continue
-                found.append({"step": steps, "object": state.name, "truth": state.direction,
-                              "answer": said[state.name], "right": said[state.name] == state.direction,
-                              "margin": min(margin, 9.0)})  # fmt: skip
+                judged = _judged(scoring, said[state.name], state.position - truth.tool_position, state.grasped)
+                ties += judged is None
+                found += [{"step": steps, "object": state.name, **judged}] if judged else []
         label = osc_from_lead(expert.act(truth), world.contract)
         world.step(wander.apply(label, holding=any(state.grasped for state in truth.objects)))
         steps += 1
     return {"seed": seed, "task": episode.task, "steps": steps, "ties": ties, "answers": found}
+
+
+def _judged(scoring: Scoring, answer: Any, offset: np.ndarray, grasped: bool) -> dict[str, Any] | None:
+    """Truth, answer, whether it is right, and of directions the margin, m (9 for what is held); None for a toss-up."""
+    true = scoring.truth(offset, grasped)
+    if true.tied:
+        return None
+    judged = {"truth": true.word, "answer": answer.word, "right": scoring.key(answer.word, answer.axis) == true.key}
+    if scoring.mode != "direction":
+        return judged
+    largest = np.sort(np.abs(offset))
+    margin = 9.0 if grasped else min(float(largest[2] - largest[1]), 9.0)
+    return {**judged, "answer": REP103.word(answer.axis), "margin": margin}

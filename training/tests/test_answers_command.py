@@ -2,11 +2,15 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from inspire_policy.bundle import BundleError
 from inspire_policy.directions import REP103
-from inspire_training.answers import answers, macro, summary, table
+from inspire_policy.question_modes import NO_AXIS
+from inspire_policy.scoring import Scoring
+from inspire_training.answers import _judged, answers, macro, summary, table
+from inspire_training.protocol.commanders import SaidAnswer
 from inspire_training.settings import AnswersSettings
 
 
@@ -27,7 +31,7 @@ def test_rates_are_counted_per_direction_margin_and_object():
     assert [(r["count"], r["of"]) for r in content["margins"].values()] == [(0, 1), (1, 1), (7, 7)]
     assert content["objects"]["bin"]["of"] == 6
     assert content["wrong"] == {"back>left": 1}
-    assert "macro over directions 75.0 %" in table(content) and "back>left 1" in table(content)
+    assert "macro over true answers 75.0 %" in table(content) and "back>left 1" in table(content)
 
 
 def test_the_interval_of_the_macro_rate_is_one_over_episodes():
@@ -37,6 +41,16 @@ def test_the_interval_of_the_macro_rate_is_one_over_episodes():
     low, high = macro(few)["interval95"]
     assert low < 0.3 and high > 0.7
     assert macro([]) == {"rate": 0.0, "interval95": [0.0, 1.0]}
+
+
+def test_answers_of_a_mode_are_judged_by_its_own_labels():
+    said = SaidAnswer("milk", "middle", NO_AXIS)
+    judged = _judged(Scoring("distance"), said, np.array([0.25, 0.0, 0.0]), False)
+    assert judged == {"truth": "middle", "answer": "middle", "right": True}
+    assert _judged(Scoring("distance"), said, np.array([0.199, 0.0, 0.0]), False) is None, "a toss-up"
+    content = summary([{"seed": 1, "ties": 1, "answers": [{**judged, "object": "milk"}]}], AnswersSettings())
+    assert content["directions"].keys() == {"middle"} and content["margins"] == {}
+    assert "middle" in table(content)
 
 
 def test_a_policy_is_asked_while_the_expert_goes_astray(tmp_path):

@@ -18,6 +18,8 @@ from inspire_policy.engines.protocol import make_engine
 from inspire_policy.programs.autoregressive import AutoregressiveProgram
 from inspire_policy.programs.base import graph_files, make_program
 from inspire_policy.question_modes import MODES, NO_AXIS, answer_text
+from inspire_sim.results import EpisodeSpec
+from inspire_sim.worlds.registry import make_world
 from inspire_training.bundling import bundle_in_memory
 from inspire_training.checkpoint import Checkpoint, load_checkpoint
 from inspire_training.data.augmentation import Augmentation
@@ -25,6 +27,8 @@ from inspire_training.data.frames import FrameStore, open_frames
 from inspire_training.data.sampler import FrameSampler
 from inspire_training.export import export
 from inspire_training.policy_torch import TorchPolicy
+from inspire_training.protocol.commanders import PolicyCommander
+from inspire_training.protocol.episode import run_episode
 from inspire_training.settings import ExportSettings, TrainSettings
 from inspire_training.start import config_of, starting_point
 from inspire_training.train import train
@@ -142,6 +146,12 @@ def test_a_bundle_answers_in_its_mode_and_says_what_torch_says(run: Path, record
     assert [a.word for a in torch_tick.answers] == [a.word for a in tick.answers]
     np.testing.assert_array_equal(torch_tick.rows, tick.rows, err_msg="equal codes, so equal chunks")
     assert tick.decoder_passes <= 2 * 7 + bundle.codec.codes
+    told = EpisodeSpec(1_000_000, instruction="put the milk in the bin")
+    world = make_world("tabletop", image_size=128)
+    result = run_episode(world, PolicyCommander(str(tmp_path / "tiny"), body="tabletop"), told, max_steps=9)
+    world.close()
+    assert result.compared + result.ties == result.answers > 0, "an evaluation judges the answers of this mode"
+    assert set(result.directions) <= set(bundle.answers.texts) and sum(result.confusions.values()) <= result.compared
 
 
 def test_distances_are_single_words_with_probabilities(recording: Path) -> None:

@@ -21,6 +21,7 @@ from inspire_policy.directions import REP103
 from inspire_sim.results import REFUSED, EpisodeResult, wilson_interval
 
 CELL = 0.05  # m, of the map
+MOST_ANSWERS = 14
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _MARKERS = ("o", "s", "^", "D", "v", "P")
 _DPI = 110
@@ -65,13 +66,15 @@ def success_plot(path: Path, evaluations: Mapping[str, Mapping[str, Sequence[Epi
 
 
 def confusion_plot(path: Path, episodes: Sequence[EpisodeResult]) -> bool:
-    """True direction against the answer, shares of each row; False when there is nothing to draw."""
+    """True direction against the answer, shares of each row; False when there is nothing to draw, or more answers than
+    a matrix can show.
+    """
     counts = confusion_counts(episodes)
     true, answered = ({pair[i] for pair in counts} for i in (0, 1))
     known = [word for word in REP103.words if word in true | answered]
     words = known + sorted((true | answered) - set(known))
     rows = [word for word in words if word in true]
-    if not rows:
+    if not rows or len(words) > MOST_ANSWERS:
         return False
     matrix = np.array([[counts[row, word] for word in words] for row in rows], dtype=float)
     shares = matrix / matrix.sum(axis=1, keepdims=True)

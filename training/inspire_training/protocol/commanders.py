@@ -17,6 +17,7 @@ from inspire_policy.brain import Brain, Job
 from inspire_policy.directions import REP103
 from inspire_policy.execution import ChunkExecutor
 from inspire_policy.observations import PolicyObservation
+from inspire_policy.scoring import DIRECTIONS, Scoring
 from inspire_sim.expert import Expert
 from inspire_sim.worlds.base import Observation, Truth
 
@@ -40,9 +41,14 @@ class Decided:
 
 
 class Commander(Protocol):
-    """Acts in one episode after another. `words`: its answer vocabulary. `cameras`: those that it looks through."""
+    """Acts in one episode after another.
+
+    Attributes:
+        words: its answer vocabulary. scoring: what right answers are. cameras: those that it looks through.
+    """
 
     words: tuple[str, ...]
+    scoring: Scoring
     cameras: Mapping[str, Any]
     latencies: list[float]
 
@@ -60,6 +66,7 @@ class PolicyCommander:
         self._brain = Brain.load(bundle, body=body, engine=engine)
         manifest = self._brain.bundle.manifest
         self.words = manifest.listed_answers
+        self.scoring = Scoring(manifest.question_mode, manifest.words.vocabulary)
         self.cameras = manifest.cameras
         self.latencies: list[float] = []
         self._execution: ChunkExecutor
@@ -97,6 +104,7 @@ class ExpertCommander:
     """The scripted expert, which tells the truth."""
 
     words = REP103.words
+    scoring = DIRECTIONS
     cameras: Mapping[str, Any] = {}
 
     def __init__(self, contract: ActionContract) -> None:

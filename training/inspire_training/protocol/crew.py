@@ -103,7 +103,8 @@ def _connected(address: str, workers: int) -> Any:
         options |= {"num_cpus": workers, "include_dashboard": False, "configure_logging": False}
     try:
         ray.init(address=address or "local", **options)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except Exception as error:  # Ray has no class of its own for not starting in time
+        ray.shutdown()
         raise EvaluationError(
             f"address: expected a running Ray cluster at {address or 'this machine'}, found {error}", 2
         ) from error

@@ -17,8 +17,8 @@ from inspire_arm.adapters.impedance_pose import ImpedancePose
 from inspire_arm.envelope import SIM, limit
 from inspire_arm.motion import Pose, Twist
 from inspire_policy.action import ActionContract, Lead
-from inspire_policy.directions import REP103, is_tie
 from inspire_policy.engines.protocol import EngineError
+from inspire_policy.scoring import Scoring, TrueAnswer
 from inspire_sim.direction_tally import DirectionTally
 from inspire_sim.results import REFUSED, EpisodeResult, EpisodeSpec
 from inspire_sim.simulation import Simulation, Target
@@ -28,12 +28,12 @@ from inspire_training.protocol.commanders import Commander
 
 @dataclass(frozen=True)
 class Moment:
-    """What is shown of a running episode: cameras, newest answers, object -> true word, step."""
+    """What is shown of a running episode: cameras, newest answers, object -> what is right, step."""
 
     views: Mapping[str, np.ndarray]
     instruction: str
     answers: tuple[Any, ...]
-    truth: Mapping[str, str]
+    truth: Mapping[str, TrueAnswer]
     step: int
 
 
@@ -79,7 +79,7 @@ def run_episode(
     """
     simulation = Simulation(world)
     episode = simulation.reset(spec.seed, task=spec.task, split=spec.split, instruction=spec.instruction)
-    book = _Book()
+    book = _Book(commander.scoring)
     arm = Arm(world.contract)
     begin, period = time.monotonic(), round(world.contract.period * 1e9)
     stamp = period  # zero means no time in ROS
@@ -100,9 +100,10 @@ def run_episode(
             break
         if decided.answers is not None:
             answers = decided.answers
-            book.tally.add_answers(stamp, {a.object: (a.word, int(a.axis)) for a in answers})
+            keys = {a.object: (a.word, commander.scoring.key(a.word, int(a.axis))) for a in answers}
+            book.tally.add_answers(stamp, keys)
         if watch is not None:
-            true = {o.name: o.direction for o in truth.objects if o.name in simulation.objects}
+            true = book.right_answers(truth, simulation.objects)
             watch(Moment(seen.images, simulation.instruction, answers, true, simulation.step))
         simulation.start()
         simulation.advance(arm.target(decided.lead, seen, stamp))
@@ -129,25 +130,30 @@ def run_episode(
 class _Book:
     """What is counted along an episode, as the episode driver of the graph counts it."""
 
-    def __init__(self) -> None:
+    def __init__(self, scoring: Scoring) -> None:
         self.tally = DirectionTally()
+        self._scoring = scoring
         self.places: dict[str, tuple[float, float]] = {}
         self._held: list[bool] = []
         self._begun = False
 
     def see(self, stamp: int, truth: Truth, named: Sequence[str]) -> None:
-        told = {}
         for item in truth.objects:
             if not self._begun:
                 place = (round(float(item.position[0]), 4), round(float(item.position[1]), 4))
                 self.places.setdefault(item.role, place)
             if item.role == "target":
                 self._held.append(item.grasped)
-            if item.name in named:
-                tied = not item.grasped and is_tie(item.position - truth.tool_position)
-                told[item.name] = (item.direction, REP103.axis_of[item.direction], tied)
         self._begun = True
-        self.tally.add_truth(stamp, told)
+        self.tally.add_truth(stamp, self.right_answers(truth, named))
+
+    def right_answers(self, truth: Truth, named: Sequence[str]) -> dict[str, TrueAnswer]:
+        """By object, of those that are named."""
+        return {
+            item.name: self._scoring.truth(item.position - truth.tool_position, item.grasped)
+            for item in truth.objects
+            if item.name in named
+        }
 
     def stage(self, success: bool) -> str:
         if success:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from inspire_policy.overlay import draw_overlay
+from inspire_policy.scoring import Scoring
 from inspire_sim.results import EpisodeResult, EpisodeSpec
 from inspire_sim.worlds.base import World
 from inspire_training.protocol.commanders import Commander
@@ -21,7 +22,11 @@ def write_film(world: World, commander: Commander, spec: EpisodeSpec, path: str)
 
     def draw(moment: Moment) -> None:
         rows = len(moment.truth)
-        pictures.append(draw_overlay(moment.views, _line(moment), commander.words, moment.answers[:rows], rows=rows))
+        line = _line(moment, commander.scoring)
+        picture = draw_overlay(
+            moment.views, line, commander.words, moment.answers[:rows], rows=rows, question_mode=commander.scoring.mode
+        )
+        pictures.append(picture)
 
     result = run_episode(world, commander, spec, watch=draw)
     target = Path(path)
@@ -47,15 +52,11 @@ def write_film(world: World, commander: Commander, spec: EpisodeSpec, path: str)
     return result
 
 
-def _line(moment: Moment) -> str:
-    wrong = [f"{a.object} is {moment.truth[a.object]}" for a in moment.answers if _differs(moment, a)]
+def _line(moment: Moment, scoring: Scoring) -> str:
+    right = moment.truth
+    wrong = [
+        f"{a.object} is {right[a.object].word}"
+        for a in moment.answers
+        if a.object in right and scoring.key(a.word, int(a.axis)) != right[a.object].key
+    ]
     return f"{moment.step}: {moment.instruction}" + (f"  (in truth {', '.join(wrong)})" if wrong else "")
-
-
-def _differs(moment: Moment, answer: object) -> bool:
-    from inspire_policy.directions import REP103
-    from inspire_policy.question_modes import NO_AXIS
-
-    true = moment.truth.get(getattr(answer, "object", ""))
-    axis = getattr(answer, "axis", None)
-    return true is not None and axis not in (REP103.axis_of[true], NO_AXIS)

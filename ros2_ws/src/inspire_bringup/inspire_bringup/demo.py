@@ -26,7 +26,7 @@ from inspire_bringup.options import (
 )
 from inspire_bringup.processes import Exit
 from inspire_bringup.runner import running, say
-from inspire_bringup.stacks import SIM_ARGUMENTS, recorder, sim_stack
+from inspire_bringup.stacks import SIM_ARGUMENTS, recorder, scoring_of, sim_stack
 from inspire_sim.results import REFUSED, EpisodeResult, EpisodeSpec, summary
 
 
@@ -76,7 +76,8 @@ def main(arguments: list[str] | None = None) -> int:
     ) as (_, check):
         from inspire_bringup.episodes import EpisodeDriver  # the nodes start while rclpy is being imported
 
-        with EpisodeDriver(namespace=stack.namespace, check=check) as driver:
+        scoring = scoring_of(stack, options.bundle)
+        with EpisodeDriver(namespace=stack.namespace, check=check, scoring=scoring) as driver:
             driver.wait_ready(options.ready_timeout)
             if not driver.wait_heard_by("recorder"):
                 say("warning: expected the recorder to listen by now, found it late; the recording may begin late")

@@ -21,9 +21,9 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from inspire_bringup.errors import BadInput, StackFailure
-from inspire_policy.directions import REP103, is_tie
 from inspire_policy.ros.messages import pose_arrays, stamp_ns
 from inspire_policy.ros.qos import INSTRUCTION, LATCHED
+from inspire_policy.scoring import DIRECTIONS, Scoring
 from inspire_sim.direction_tally import DirectionTally
 from inspire_sim.results import REFUSED, EpisodeResult, EpisodeSpec
 
@@ -51,6 +51,7 @@ class EpisodeDriver:
         namespace: of the stack, "" or absolute.
         commanded: whether the stack has a commander; without one any node may follow the instruction.
         check: called while waiting; raises when the stack can no longer answer (a node died).
+        scoring: what right answers are.
         domain_id: ROS domain.
     """
 
@@ -60,6 +61,7 @@ class EpisodeDriver:
         namespace: str = "",
         commanded: bool = True,
         check: Callable[[], None] = lambda: None,
+        scoring: Scoring = DIRECTIONS,
         domain_id: int | None = None,
     ) -> None:
         self._context = rclpy.Context()
@@ -69,6 +71,7 @@ class EpisodeDriver:
         self._executor.add_node(self._node)
         self._check = check
         self._commanded = commanded
+        self._scoring = scoring
         self._latest: dict[str, Any] = {}
         self._received = 0
         self._driving = False
@@ -282,7 +285,8 @@ class EpisodeDriver:
         self._received += 1
         self._latest["answers"] = {answer.object: answer.word for answer in message.answers}
         self._tally.add_answers(
-            stamp_ns(message.header.stamp), {a.object: (a.word, int(a.axis)) for a in message.answers}
+            stamp_ns(message.header.stamp),
+            {a.object: (a.word, self._scoring.key(a.word, int(a.axis))) for a in message.answers},
         )
 
     def _on_truth(self, message: SceneTruth) -> None:
@@ -295,8 +299,7 @@ class EpisodeDriver:
             if item.role == "target":
                 self._target_grasped.append(item.grasped)
             if item.direction:
-                offset = pose_arrays(item.pose)[0] - tool
-                truth[item.name] = (item.direction, REP103.axis_of[item.direction], not item.grasped and is_tie(offset))
+                truth[item.name] = self._scoring.truth(pose_arrays(item.pose)[0] - tool, item.grasped)
         self._places.setdefault(stamp_ns(message.header.stamp), places)
         self._tally.add_truth(stamp_ns(message.header.stamp), truth)
 

@@ -25,7 +25,7 @@ from inspire_bringup.options import (
 )
 from inspire_bringup.record_stack import episode_recorder
 from inspire_bringup.runner import Stopped, running, say
-from inspire_bringup.stacks import SIM_ARGUMENTS, NodeSpec, Stack, recorder, sim_stack
+from inspire_bringup.stacks import SIM_ARGUMENTS, NodeSpec, Stack, recorder, scoring_of, sim_stack
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -70,7 +70,12 @@ def main(arguments: list[str] | None = None) -> int:
         from inspire_sim.results import EpisodeSpec
 
         failed = 0
-        with EpisodeDriver(namespace=stack.namespace, commanded=stack.commander != "none", check=check) as driver:
+        with EpisodeDriver(
+            namespace=stack.namespace,
+            commanded=stack.commander != "none",
+            check=check,
+            scoring=scoring_of(stack, options.bundle),
+        ) as driver:
             driver.wait_ready(options.ready_timeout)
             for node in extra:
                 driver.wait_heard_by(node.name)

@@ -15,7 +15,8 @@ from functools import partial
 
 from inspire_bringup.errors import BadInput
 from inspire_bringup.paths import parameter_file
-from inspire_policy.bundle import BundleError, find_bundle
+from inspire_policy.bundle import BundleError, find_bundle, read_manifest
+from inspire_policy.scoring import DIRECTIONS, Scoring
 
 Value = bool | int | float | str
 
@@ -290,6 +291,14 @@ def live_view(port: int, *, namespace: str, cameras: str = "agentview,wrist") ->
             stop_order=2,
         )
     ]
+
+
+def scoring_of(stack: Stack, bundle: str) -> Scoring:
+    """What right answers of a stack's commander are: of a policy, those of its bundle's question mode."""
+    if stack.commander != "policy":
+        return DIRECTIONS
+    manifest = read_manifest(find_bundle(bundle))
+    return Scoring(manifest.question_mode, manifest.words.vocabulary)
 
 
 def bundle_folder(name: str) -> str:

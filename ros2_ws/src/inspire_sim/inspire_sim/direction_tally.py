@@ -1,4 +1,5 @@
-"""Comparing direction answers with the truth: at equal stamps, by signed axis, toss-ups left out and counted.
+"""Comparing answers with the truth: at equal stamps, by key (of directions the signed axis), toss-ups left out and
+counted.
 
 Answers and truth come as two streams in any order; a pair is counted once both sides of a stamp are there.
 """
@@ -8,17 +9,17 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
 
-from inspire_policy.question_modes import NO_AXIS
+from inspire_policy.scoring import TrueAnswer
 
 _KEPT = 512  # stamps remembered while the other side is missing: 25 s at 20 Hz
 
 
 class DirectionTally:
-    """Counts of right and wrong answers, per direction of the truth."""
+    """Counts of right and wrong answers, per true word."""
 
     def __init__(self) -> None:
-        self._truth: OrderedDict[int, Mapping[str, tuple[str, int, bool]]] = OrderedDict()
-        self._answers: OrderedDict[int, Mapping[str, tuple[str, int]]] = OrderedDict()
+        self._truth: OrderedDict[int, Mapping[str, TrueAnswer]] = OrderedDict()
+        self._answers: OrderedDict[int, Mapping[str, tuple[str, int | str]]] = OrderedDict()
         self.compared = 0
         self.right = 0
         self.ties = 0
@@ -27,8 +28,8 @@ class DirectionTally:
         self._asked: Counter[str] = Counter()
         self._right: Counter[str] = Counter()
 
-    def add_truth(self, stamp: int, truth: Mapping[str, tuple[str, int, bool]]) -> None:
-        """The truth at a stamp (ns): object -> (word, signed axis, whether it is a toss-up).
+    def add_truth(self, stamp: int, truth: Mapping[str, TrueAnswer]) -> None:
+        """The truth at a stamp (ns), by object.
 
         Repeated stamps are ignored.
         """
@@ -36,8 +37,8 @@ class DirectionTally:
             self._remember(self._truth, stamp, truth)
             self._match(stamp)
 
-    def add_answers(self, stamp: int, answers: Mapping[str, tuple[str, int]]) -> None:
-        """The answers computed from the observation at a stamp (ns): object -> (word, signed axis).
+    def add_answers(self, stamp: int, answers: Mapping[str, tuple[str, int | str]]) -> None:
+        """The answers computed from the observation at a stamp (ns): object -> (word, key).
 
         Repeats are ignored.
         """
@@ -61,17 +62,17 @@ class DirectionTally:
         if stamp not in self._truth or stamp not in self._answers:
             return
         truth = self._truth[stamp]
-        for name, (word, axis) in self._answers[stamp].items():
-            if name not in truth or axis == NO_AXIS:  # of another question mode
+        for name, (word, key) in self._answers[stamp].items():
+            if name not in truth:
                 continue
-            true_word, true_axis, tied = truth[name]
-            if tied:
+            true = truth[name]
+            if true.tied:
                 self.ties += 1
                 continue
             self.compared += 1
-            self._asked[true_word] += 1
-            if axis == true_axis:
+            self._asked[true.word] += 1
+            if key == true.key:
                 self.right += 1
-                self._right[true_word] += 1
+                self._right[true.word] += 1
             else:
-                self.confusions[f"{true_word}>{word}"] += 1
+                self.confusions[f"{true.word}>{word}"] += 1

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inspire_policy.scoring import TrueAnswer
 from inspire_sim.direction_tally import DirectionTally
 from inspire_sim.results import EpisodeResult, macro_accuracy, summary, table, wilson_interval
 
@@ -108,13 +109,13 @@ def test_the_table_groups_by_object_destination_and_failure():
     assert any(line.startswith("failure timeout (dropped)") and line.endswith("1") for line in lines)
 
 
-TRUTH = {"milk": ("left", 2, False), "bin": ("front", 1, False)}
+TRUTH = {"milk": TrueAnswer("left", 2, False), "bin": TrueAnswer("front", 1, False)}
 
 
 def test_answers_are_compared_at_equal_stamps_in_any_order():
     tally = DirectionTally()
     tally.add_answers(100, {"milk": ("left", 2), "bin": ("up", 3)})
-    tally.add_truth(150, {"milk": ("up", 3, False)})
+    tally.add_truth(150, {"milk": TrueAnswer("up", 3, False)})
     assert tally.compared == 0
     tally.add_truth(100, TRUTH)
     assert (tally.compared, tally.right) == (2, 1)
@@ -124,7 +125,7 @@ def test_answers_are_compared_at_equal_stamps_in_any_order():
 
 def test_ties_are_left_out_and_counted():
     tally = DirectionTally()
-    tally.add_truth(1, {"milk": ("left", 2, True)})
+    tally.add_truth(1, {"milk": TrueAnswer("left", 2, True)})
     tally.add_answers(1, {"milk": ("up", 3)})
     assert (tally.compared, tally.ties) == (0, 1)
 
@@ -139,6 +140,6 @@ def test_a_repeated_message_counts_once():
 
 def test_the_axis_decides_not_the_word():
     tally = DirectionTally()
-    tally.add_truth(1, {"milk": ("grasped", 0, False)})
+    tally.add_truth(1, {"milk": TrueAnswer("grasped", 0, False)})
     tally.add_answers(1, {"milk": ("catch", 0)})
     assert (tally.compared, tally.right) == (1, 1)

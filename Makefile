@@ -11,7 +11,7 @@ LINTED := ros2_ws/src training scripts tests examples
 
 # The demo's options. One that nobody set is left out, so that the defaults stay in one place: the program's own. The values
 # travel through the environment, so that the shell never reads what stands in an instruction.
-export INSTRUCTION SEED MODE COMMANDER WORLD TASK BUNDLE TICKS OUT
+export INSTRUCTION SEED MODE COMMANDER WORLD TASK BUNDLE TICKS OUT CSV
 option = $(if $(filter command environment,$(origin $(1))),--$(2) "$$$(1)")
 
 .DEFAULT_GOAL := help
@@ -38,9 +38,8 @@ doctor: ## what this machine has, what it lacks and how to mend it: BUNDLE
 	@test -x $(PYTHON_IN_VENV) || { echo "error: expected the virtual environment .venv, found none; run: make setup" >&2; exit 2; }
 	@scripts/in_ros.sh $(PYTHON_IN_VENV) -m inspire_bringup.doctor $(call option,BUNDLE,bundle)
 
-bench: TICKS ?= 200
 bench: setup setup-training ## a tick beside its peers and the floor of this machine, and through ROS against the limits: TICKS CSV
-	@scripts/in_ros.sh .venv/bin/inspire bench --ros-ticks "$$TICKS" $(call option,CSV,csv)
+	@scripts/in_ros.sh .venv/bin/inspire bench --ros-ticks "$${TICKS:-200}" $(call option,CSV,csv)
 
 bench-exchange: setup ## another bundle takes the running one's place: missed control periods, in realtime
 	@scripts/in_ros.sh $(PYTHON_IN_VENV) -m inspire_bringup.exchange_benchmark $(call option,BUNDLE,bundle)

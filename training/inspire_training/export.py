@@ -132,7 +132,8 @@ def export_graphs(
 
 def _export(module: nn.Module, inputs: dict[str, torch.Tensor], outputs: list[str], path: Path, **options: Any) -> None:
     if "dynamic_shapes" in options:
-        options["dynamic_shapes"] = tuple(options["dynamic_shapes"].values())
+        shapes = tuple(options["dynamic_shapes"].values())
+        options["dynamic_shapes"] = (shapes,) if isinstance(module, InPrecision) else shapes  # it takes any number
     with torch.no_grad():
         torch.onnx.export(
             module.eval(),

@@ -8,9 +8,16 @@ from pathlib import Path
 import pytest
 import torch
 
+from inspire_policy.bundle import find_bundle, load_bundle
+from inspire_policy.engines.fixed_rows import FixedRows, row_counts
+from inspire_training.bench import recorded
+from inspire_training.bundling import cache_length
+from inspire_training.checkpoint import load_checkpoint
+from inspire_training.policy_torch import TorchPolicy
 from inspire_training.settings import ExactnessSettings, GpuBenchSettings
 from inspire_training.speed.exactness import exactness
 from inspire_training.speed.gpu import bench_gpu
+from inspire_training.speed.torch_device import torch_engine
 
 pytestmark = pytest.mark.timeout(900)  # seconds of a loaded machine; a quiet one takes a tenth
 ROOT = Path(__file__).parents[2]
@@ -28,6 +35,20 @@ def test_thirty_ticks_of_the_shipped_bundle_are_exact(recording: Path, tmp_path:
     assert (tmp_path / "files.jsonl").read_text() == before
     with pytest.raises(ValueError, match="expected 1000 ticks in the recordings, found"):
         exactness(ExactnessSettings(data=(recording,), ticks=1000, out=tmp_path))
+
+
+def test_padded_rows_are_not_kept_on_a_device() -> None:
+    """As compiled for a GPU: fixed row counts over keys and values that stay where they are."""
+    checkpoint = load_checkpoint(ROOT / "training/weights/tabletop")
+    device = torch_engine(checkpoint, torch.device("cpu"))
+    counts = row_counts(cache_length(checkpoint), codes=False)
+    fixed, plain = TorchPolicy(checkpoint, FixedRows(device, counts)), TorchPolicy(checkpoint)
+    for sample in recorded(load_bundle(find_bundle("tabletop")))[:3]:
+        seen = (sample.images, sample.position, sample.quaternion, sample.opening, sample.instruction, sample.objects)
+        mine, theirs = fixed.tick(*seen), plain.tick(*seen)
+        assert [a.word for a in mine.answers] == [a.word for a in theirs.answers] == list(sample.words)
+        assert mine.decoder_passes == theirs.decoder_passes == 3
+        assert abs(mine.rows - theirs.rows).max() < 1e-4
 
 
 def test_what_a_gpu_has_to_show_runs_small_and_says_what_could_not(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import json
 import math
 import multiprocessing
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,23 +65,32 @@ def exactness(settings: ExactnessSettings) -> dict[str, Any]:
     done = _finished(settings.out / FILES, claim)
     missing = [job for job in jobs if _name(job) not in done]
     began, played = time.monotonic(), 0
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(max(1, min(settings.workers, len(missing))), _load, (settings,)) as pool:
-        for found in pool.imap_unordered(_play, missing):
-            done[found["file"]] = found
-            with open(settings.out / FILES, "a") as stream:
-                stream.write(json.dumps({**claim, **found}) + "\n")
-            played += found["ticks"]
-            print(
-                f"[{sum(f['ticks'] for f in done.values())} of {settings.ticks} ticks, "
-                f"{played / (time.monotonic() - began):.1f} a second] {found['file']}: "
-                f"{len(found['different'])} of {found['tokens']} tokens differ",
-                flush=True,
-            )
+    for found in _played(settings, missing):
+        done[found["file"]] = found
+        with open(settings.out / FILES, "a") as stream:
+            stream.write(json.dumps({**claim, **found}) + "\n")
+        played += found["ticks"]
+        print(
+            f"[{sum(f['ticks'] for f in done.values())} of {settings.ticks} ticks, "
+            f"{played / (time.monotonic() - began):.1f} a second] {found['file']}: "
+            f"{len(found['different'])} of {found['tokens']} tokens differ",
+            flush=True,
+        )
     content = {**claim, **summary([done[_name(job)] for job in jobs])}
     write_file(settings.out / RESULT, json.dumps(content, indent=1) + "\n")
     print(text(content))
     return content
+
+
+def _played(settings: ExactnessSettings, jobs: Sequence[Job]) -> Iterator[dict[str, Any]]:
+    """The results of jobs in the order in which they end, of as many processes as are wanted."""
+    workers = min(settings.workers, len(jobs))
+    if workers > 1:
+        with multiprocessing.get_context("spawn").Pool(workers, _load, (settings,)) as pool:
+            yield from pool.imap_unordered(_play, jobs)
+    elif jobs:
+        _load(settings)
+        yield from map(_play, jobs)
 
 
 def planned(settings: ExactnessSettings) -> Iterator[Job]:

@@ -12,7 +12,7 @@ from inspire_msgs.msg import EndEffectorAction, GateStatus
 from inspire_msgs.srv import AcquireLease
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.qos import QoSProfile
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
@@ -65,21 +65,23 @@ class Stand:
         node.create_subscription(
             JointState, "arm/gripper_target", lambda m: self.openings.append(messages.gripper_opening(m)), EVERYTHING
         )
-        node.create_subscription(GateStatus, "arm/status", self.statuses.append, qos.LATCHED)
+        every = QoSProfile(depth=1000, durability=DurabilityPolicy.TRANSIENT_LOCAL)  # also what lasts a moment only
+        node.create_subscription(GateStatus, "arm/status", self.statuses.append, every)
         self.poses = node.create_publisher(PoseStamped, "arm/state_pose", qos.STATE)
         self.actions = node.create_publisher(EndEffectorAction, "inspire/action", qos.COMMAND)
         self.lease = node.create_client(AcquireLease, "arm/acquire")
         self.wait(
             lambda: self.statuses and self.poses.get_subscription_count() and self.actions.get_subscription_count()
         )
-        assert self.lease.wait_for_service(timeout_sec=60.0)
+        assert self.lease.wait_for_service(timeout_sec=120.0)
 
-    def wait(self, condition, seconds: float = 60.0, position=None) -> None:
+    def wait(self, condition, seconds: float = 120.0, position=None) -> None:
         """Spin until a condition holds, all the while with a further pose at `position`, if given."""
-        end = time.monotonic() + seconds
+        end, told = time.monotonic() + seconds, 0.0
         while not condition():
             assert time.monotonic() < end, f"timed out; last status: {self.statuses[-1:]}"
-            if position is not None:
+            if position is not None and time.monotonic() - told >= 0.02:
+                told = time.monotonic()
                 self.pose(self.next(), position)
             self.executor.spin_once(timeout_sec=0.02)
 
@@ -96,13 +98,24 @@ class Stand:
 
     def client(self, kind, name: str):
         client = self.node.create_client(kind, name)
-        assert client.wait_for_service(timeout_sec=60.0)
+        assert client.wait_for_service(timeout_sec=120.0)
         return client
 
     def call(self, client, request):
-        future = client.call_async(request)
-        self.wait(future.done)
-        return future.result()
+        """The answer to what may be asked twice.
+
+        It is asked again where no answer comes: a server may answer before it has discovered who asks, to nobody.
+        """
+        asked, since = client.call_async(request), time.monotonic()
+
+        def answered() -> bool:
+            nonlocal asked, since
+            if not asked.done() and time.monotonic() - since > 5.0:
+                asked, since = client.call_async(request), time.monotonic()
+            return asked.done()
+
+        self.wait(answered)
+        return asked.result()
 
     def pose(self, stamp: int, position=(0.5, 0.0, 0.3)) -> None:
         self.poses.publish(messages.to_pose_stamped(np.array(position), DOWN, stamp, CONTRACT.frame))
@@ -117,12 +130,16 @@ class Stand:
         return self.node.get_clock().now().nanoseconds
 
     def next(self) -> int:
-        """The next stamp of the body: evenly spaced however late this process runs on a busy machine."""
-        self.body = (self.body or self.now()) + 20 * MS
+        """The next stamp of the body: evenly spaced while this process runs up to 2 s late on a busy machine."""
+        self.body = max(self.body + 20 * MS, self.now() - 2000 * MS) if self.body else self.now()
         return self.body
 
     def counts(self) -> dict[str, int]:
         return {reason.name: reason.count for reason in self.statuses[-1].counts} if self.statuses else {}
+
+    def in_state(self, state: int) -> bool:
+        """Whether the gate says so now."""
+        return bool(self.statuses) and self.statuses[-1].state == state
 
     def latched(self) -> list[str]:
         return [reason.name for reason in self.statuses[-1].latched]

@@ -140,6 +140,7 @@ def test_what_no_controller_can_follow_is_refused(wrong):
         GripperRange(math.nan if math.isnan(wrong) else 0.0, 0.0)
 
 
+@settings(deadline=None)
 @given(opening=st.floats(0, 1), closed=st.floats(-1, 1), span=st.floats(0.01, 1), upward=st.booleans())
 def test_openings_and_positions_map_both_ways_and_stop_at_the_ends(opening, closed, span, upward):
     mapping = GripperRange(closed, closed + (span if upward else -span))

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -15,6 +16,10 @@ from stand import DOWN, EVERYTHING, MS, isolated
 from std_msgs.msg import Bool
 
 from inspire_policy.ros import messages, qos
+
+PATIENT = ("max_action_age:=10.0", "max_observation_age:=10.0", "max_pose_age:=10.0", "max_pose_silence:=10.0")
+
+pytestmark = pytest.mark.timeout(600)  # seconds of a loaded machine; a quiet one takes a fiftieth
 
 
 def test_lockstep_lease_duplicates_and_the_last_word(stand):
@@ -41,7 +46,7 @@ def test_lockstep_lease_duplicates_and_the_last_word(stand):
     position, quaternion = messages.pose_arrays(gate.targets[0].pose)
     assert np.array_equal(position, np.array([0.5, 0.0, 0.3]) + [0.01, 0.0, 0.0])
     assert np.array_equal(quaternion, DOWN)
-    assert gate.statuses[-1].state == GateStatus.MOVING and gate.statuses[-1].commander_id == "policy"
+    gate.wait(lambda: gate.in_state(GateStatus.MOVING) and gate.statuses[-1].commander_id == "policy")
 
     # The pose comes after the action of its stamp.
     gate.act(t + 50 * MS)
@@ -52,25 +57,28 @@ def test_lockstep_lease_duplicates_and_the_last_word(stand):
 
     gate.process.send_signal(signal.SIGTERM)
     gate.wait(lambda: len(gate.targets) == 4)
-    assert gate.process.wait(timeout=60) == 0
+    assert gate.process.wait(timeout=120) == 0
     assert gate.targets[3].pose == gate.targets[2].pose
 
 
 def test_realtime_silence_stop_reset_and_a_second_commander(stand):
     # Ages are no matter here: they would depend on how busy this machine is.
-    patient = ("max_action_age:=10.0", "max_observation_age:=10.0", "max_pose_age:=10.0")
-    gate = stand("preset:=sim", "silence_fault:=2.0", *patient)
+    gate = stand("preset:=sim", "silence_hold:=0.3", "silence_fault:=5.0", *PATIENT)
     assert gate.acquire("policy").granted
-    for _ in range(5):
+
+    def drive() -> None:
         gate.pose(gate.next())
         gate.spin(0.01)
         gate.act(gate.now())
         gate.spin(0.04)
-    gate.wait(lambda: len(gate.targets) > 0)
+
+    gate.wait(lambda: drive() or gate.in_state(GateStatus.MOVING))
+    moving = len(gate.statuses)
     sagging = (0.5, 0.0, 0.25)  # the arm sags, the hold does not
-    gate.wait(lambda: gate.statuses[-1].state == GateStatus.HOLDING, position=(0.5, 0.0, 0.3))
+    holds = GateStatus.HOLDING
+    gate.wait(lambda: holds in {s.state for s in gate.statuses[moving:]}, position=(0.5, 0.0, 0.3))
     first = gate.targets[-1].pose
-    gate.wait(lambda: gate.statuses[-1].state == GateStatus.FAULT, position=sagging)
+    gate.wait(lambda: gate.in_state(GateStatus.FAULT), position=sagging)
     assert gate.latched() == ["silence"]
     said = len(gate.targets)
     gate.wait(lambda: len(gate.targets) >= said + 5, position=sagging)
@@ -88,7 +96,7 @@ def test_realtime_silence_stop_reset_and_a_second_commander(stand):
     gate.wait(lambda: gate.latched() == ["second_commander"])
     gate.node.destroy_publisher(second)
     gate.process.send_signal(signal.SIGINT)
-    assert gate.process.wait(timeout=60) == 0
+    assert gate.process.wait(timeout=120) == 0
 
 
 def test_a_pose_that_is_not_finite_is_a_fault_and_the_arm_holds(stand):
@@ -131,8 +139,7 @@ def test_motion_is_shown_and_not_sent_until_enabled(stand):
 
 
 def test_a_robot_moves_only_while_the_deadman_is_held(stand):
-    patient = ("max_action_age:=10.0", "max_observation_age:=10.0", "max_pose_age:=10.0", "max_pose_silence:=10.0")
-    gate = stand("enable_motion:=true", "silence_hold:=1.0", "silence_fault:=10.0", "deadman_timeout:=1.0", *patient)
+    gate = stand("enable_motion:=true", "silence_hold:=1.0", "silence_fault:=10.0", "deadman_timeout:=1.0", *PATIENT)
     switch = gate.node.create_publisher(Bool, "arm/deadman", qos.HEARTBEAT)
     gate.wait(switch.get_subscription_count)
     assert gate.acquire("policy").granted
@@ -145,8 +152,17 @@ def test_a_robot_moves_only_while_the_deadman_is_held(stand):
     gate.wait(lambda: drive() or gate.counts().get("no_deadman", 0) >= 1)
     assert gate.targets == []
     gate.wait(lambda: switch.publish(Bool(data=True)) or drive() or bool(gate.targets))
-    gate.wait(lambda: switch.publish(Bool(data=False)) or gate.statuses[-1].state == GateStatus.HOLDING)
-    gate.wait(lambda: {"deadman_released", "deadman_lost"} & set(gate.counts()))
+    began = time.monotonic()
+
+    def let_go_and_drive() -> None:
+        """Two seconds each: an arm that a machine's own pause has stopped, as silence, is driven once more."""
+        held = int((time.monotonic() - began) / 2.0) % 2 == 1
+        switch.publish(Bool(data=held))
+        if held:
+            drive()
+
+    stopped = {"deadman_released", "deadman_lost"}
+    gate.wait(lambda: let_go_and_drive() or (gate.in_state(GateStatus.HOLDING) and stopped & set(gate.counts())))
 
 
 def test_diagnostics_name_state_rates_ages_and_every_reason(stand):
@@ -185,7 +201,7 @@ def test_a_wrong_parameter_is_a_sentence_and_exit_code_2(parameter, message):
         env=isolated(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     assert result.returncode == 2
     assert message in result.stderr and "Traceback" not in result.stderr

@@ -68,7 +68,7 @@ def refusal(*parameters: str) -> str:
         env=isolated(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     assert ended.returncode == 2 and "Traceback" not in ended.stderr
     return ended.stderr

@@ -71,7 +71,7 @@ def test_the_node_passes_on_pose_and_gripper_and_drops_what_it_cannot_read():
         assert openings[0] == pytest.approx(0.25)
     finally:
         process.terminate()
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=120) == 0
         executor.shutdown()
         node.destroy_node()
         context.try_shutdown()

@@ -10,14 +10,18 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseStamped
 from inspire_msgs.msg import ActionChunk, CommanderStatus, DirectionAnswers, EndEffectorAction
 from inspire_msgs.srv import AcquireLease
+from rclpy.client import Client
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -40,7 +44,10 @@ class Body:
         rclpy.init(context=self.context, domain_id=domain)
         self.node = Node("body", context=self.context)
         self.statuses: list[CommanderStatus] = []
-        self.actions: list[EndEffectorAction] = []
+        self.actions: list[EndEffectorAction] = []  # each once, however often it was said
+        self.said: Counter[int] = Counter()  # stamp -> actions
+        self._shown: Counter[int] = Counter()  # stamp -> observations sent
+        self.reports: list[DiagnosticStatus] = []
         self.chunks: list[ActionChunk] = []
         self.answers: list[DirectionAnswers] = []
         self.overlays: list[Image] = []
@@ -48,9 +55,10 @@ class Body:
         self.releases = 0
         node = self.node
         node.create_subscription(CommanderStatus, "inspire/status", self.statuses.append, LATCHED)
-        node.create_subscription(EndEffectorAction, "inspire/action", self.actions.append, COMMAND)
+        node.create_subscription(EndEffectorAction, "inspire/action", self._on_action, COMMAND)
         node.create_subscription(ActionChunk, "inspire/action_chunk", self.chunks.append, COMMAND)
         node.create_subscription(DirectionAnswers, "inspire/answers", self.answers.append, LATCHED)
+        node.create_subscription(DiagnosticArray, "/diagnostics", lambda m: self.reports.extend(m.status), STATE)
         node.create_service(AcquireLease, "arm/acquire", self._acquire)
         # What a bare `ros2 topic pub` makes: reliable, volatile.
         self.instruction = node.create_publisher(String, "instruction", QoSProfile(depth=1))
@@ -63,6 +71,12 @@ class Body:
         self._executor.add_node(node)
         self._thread = threading.Thread(target=self._executor.spin, daemon=True)
         self._thread.start()
+
+    def _on_action(self, action: EndEffectorAction) -> None:
+        """An observation that was sent again, as on a busy machine, has the very same answer again."""
+        if action not in self.actions[-8:]:
+            self.actions.append(action)
+        self.said[stamp_ns(action.header.stamp)] += 1
 
     def _acquire(self, request: AcquireLease.Request, response: AcquireLease.Response) -> AcquireLease.Response:
         self.holder = "" if request.release else request.commander_id
@@ -78,7 +92,7 @@ class Body:
         self.node.destroy_node()
         self.context.try_shutdown()
 
-    def wait(self, condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:
+    def wait(self, condition: Callable[[], object], what: str, seconds: float = 120.0) -> None:
         """Poll until `condition` is true; fails with `what` after `seconds`."""
         deadline = time.monotonic() + seconds
         while not condition():
@@ -109,6 +123,7 @@ class Body:
         seed: int | None = None,
     ) -> None:
         """Publish a complete observation, except what is replaced or skipped; images of `seed`, else of the stamp."""
+        self._shown[stamp] += 1
         random = np.random.default_rng(stamp // PERIOD % 1000 if seed is None else seed)
         for camera, publisher in self._images.items():
             pixels = random.integers(0, 256, (32, 32, 3), dtype=np.uint8)
@@ -118,15 +133,62 @@ class Body:
         self._pose.publish(to_pose_stamped(position, QUATERNION, stamp, "panda_link0"))
         self._gripper.publish(to_gripper(0.5, stamp))
 
+    def show(self, stamp: int) -> None:
+        """Send an observation until the policy's diagnostics say that it sees: images before that may go to nobody."""
+        publishers = (*self._images.values(), self._pose, self._gripper)
+        self.wait(lambda: all(p.get_subscription_count() for p in publishers), "listener on every part of observations")
+        sent = 0.0
+
+        def seen() -> bool:
+            nonlocal sent
+            if time.monotonic() - sent > 0.5:
+                sent = time.monotonic()
+                self.observe(stamp)
+            values = {pair.key: pair.value for report in self.reports[-1:] for pair in report.values}
+            return values.get("newest_image_age_ms", "none") != "none"
+
+        self.wait(seen, "image in the diagnostics")
+
+    def repeat(self, stamp: int) -> None:
+        """Send an observation that was answered again, and wait until it was answered again."""
+        before, sent = self.said[stamp], 0.0
+
+        def answered() -> bool:
+            nonlocal sent
+            if time.monotonic() - sent > 0.5:
+                sent = time.monotonic()
+                self.observe(stamp)
+            return self.said[stamp] > before
+
+        self.wait(answered, "answer to what was answered before")
+
+    def ask(self, client: Client, request: Any) -> Any:
+        """The answer to what may be asked twice.
+
+        It is asked again where no answer comes: a server may answer before it has discovered who asks, to nobody.
+        """
+        self.wait(client.service_is_ready, f"service {client.srv_name}")
+        asked, since = client.call_async(request), time.monotonic()
+
+        def answered() -> bool:
+            nonlocal asked, since
+            if not asked.done() and time.monotonic() - since > 5.0:
+                asked, since = client.call_async(request), time.monotonic()
+            return bool(asked.done())
+
+        self.wait(answered, f"answer of {client.srv_name}")
+        return asked.result()
+
     def step(self, stamp: int, *, seed: int | None = None) -> EndEffectorAction:
         """One turn of lockstep: send the observation, again every 0.5 s, until its action comes."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while True:
             self.observe(stamp, seed=seed)
             again = time.monotonic() + 0.5
             while time.monotonic() < again:
                 for action in reversed(self.actions):
                     if stamp_ns(action.header.stamp) == stamp:
+                        assert self.said[stamp] <= self._shown[stamp], "more actions than observations"
                         return action
                 time.sleep(0.002)
             assert time.monotonic() < deadline, f"no action; last status: {self.statuses[-1:]}"
@@ -162,9 +224,9 @@ class PolicyProcess:
             self.process.communicate()
 
     def wait(self) -> tuple[int, str]:
-        """Exit code and output, killing it after 20 s."""
+        """Exit code and output, killing it after 120 s."""
         try:
-            output, _ = self.process.communicate(timeout=20)
+            output, _ = self.process.communicate(timeout=120)
         except subprocess.TimeoutExpired:
             self.process.kill()
             output, _ = self.process.communicate()

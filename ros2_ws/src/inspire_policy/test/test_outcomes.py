@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from inspire_msgs.action import ExecuteInstruction
 
@@ -42,6 +42,7 @@ def test_time_is_up_when_the_clock_has_run_for_as_long():
     assert ending == Ending(Outcome.TIMED_OUT, "expected a judgement within 2 s, found none")
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-5 * SECOND, 5 * SECOND), max_size=30), st.integers(1, 20 * SECOND))
 def test_only_what_the_clock_runs_forward_counts(jumps, most):
     limit, now, forward = TimeLimit(most), 50 * SECOND, 0

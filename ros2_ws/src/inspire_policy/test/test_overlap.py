@@ -198,12 +198,14 @@ def chunk_of_time(stamp: int, length: int) -> list[Lead]:
     return [Lead(np.array([stamp / PERIOD + i, 0.0, 0.0]), np.zeros(3), 0.5) for i in range(length)]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10), st.integers(0, 10))
 def test_shares_of_the_new_chunk_rise_from_above_nothing_to_all(step, steps):
     assert 0 < new_share(step, steps) <= 1 and new_share(steps, steps) == 1
     assert new_share(step, steps) <= new_share(step + 1, steps)
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1), st.lists(st.floats(-0.5, 0.5), min_size=12, max_size=12))
 def test_a_cross_fade_never_leaves_what_lies_between_both(share, numbers):
     old, new = Lead(numbers[:3], numbers[3:6], 0.0), Lead(numbers[6:9], numbers[9:], 1.0)

@@ -19,13 +19,14 @@ import tiny_bundle
 from body import PERIOD
 from inspire_msgs.msg import CommanderStatus, DirectionAnswer, DirectionAnswers, EndEffectorAction
 from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState
+from lifecycle_msgs.srv import ChangeState, GetState
 from sensor_msgs.msg import Image
 
 from inspire_policy.ros.messages import stamp_ns, to_rgb_image
 from inspire_policy.ros.qos import COMMAND, IMAGE
 
 INSTRUCTION = tiny_bundle.INSTRUCTION
+pytestmark = pytest.mark.timeout(600)  # seconds of a loaded machine; a quiet one takes a fiftieth
 
 
 def test_lockstep_gives_exactly_one_action_per_observation_and_stops_when_told(body, launch):
@@ -33,8 +34,7 @@ def test_lockstep_gives_exactly_one_action_per_observation_and_stops_when_told(b
     policy = launch()
     body.wait_state(CommanderStatus.READY)
     start = 10**12
-    body.observe(start)
-    time.sleep(0.3)
+    body.show(start)
     assert not body.actions, "acted without an instruction"
     body.say(INSTRUCTION)
     body.wait(lambda: body.actions, "action for the observation that came before the instruction")
@@ -52,14 +52,15 @@ def test_lockstep_gives_exactly_one_action_per_observation_and_stops_when_told(b
     ) == start + 4 * PERIOD
     assert all(sum(a.probabilities) == pytest.approx(1.0, abs=1e-5) for a in answers.answers)
     assert all(a.word == answers.words[int(np.argmax(a.probabilities))] for a in answers.answers)
-    assert body.step(start + 6 * PERIOD) == actions[6], "a repeated observation gets the very same answer"
+    body.repeat(start + 6 * PERIOD)
+    assert body.actions == actions, "a repeated observation gets the very same answer"
     after_reset = body.step(start + 6 * PERIOD + 10**9)
     assert after_reset.index == 0 and after_reset.chunk_id == 3
     status = body.wait_state(CommanderStatus.ACTING)
     assert status.instruction == INSTRUCTION
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not body.overlays:  # best effort: the first ones go to nobody while the reader is being discovered
-        assert time.monotonic() < deadline, "no overlay within 20 s"
+        assert time.monotonic() < deadline, "no overlay within 120 s"
         after_reset = body.step(stamp_ns(after_reset.header.stamp) + PERIOD)
     body.say("")
     body.wait_state(CommanderStatus.READY)
@@ -130,6 +131,8 @@ def test_inactive_node_refuses_and_the_lifecycle_works(body, launch):
         return future.result().success
 
     body.wait(change.service_is_ready, "lifecycle service")
+    # Once an answer to a client made later has come, none to a transition, which is asked for once, can be lost.
+    assert body.ask(body.node.create_client(GetState, "policy/get_state"), GetState.Request())
     assert go(Transition.TRANSITION_CONFIGURE) and go(Transition.TRANSITION_ACTIVATE)
     body.wait_state(CommanderStatus.READY)
     body.say(INSTRUCTION)
@@ -201,28 +204,26 @@ def test_unusable_observations_end_the_instruction_and_give_the_lease_back(body,
 
 
 def test_realtime_acts_every_period_and_a_camera_that_stops_is_named(body, launch):
-    launch(mode="realtime", horizon=2, observation_timeout=2.0)
+    # Longer than this machine ever pauses: only the camera shall be late.
+    launch(mode="realtime", horizon=2, observation_timeout=5.0, inference_timeout=60.0)
     body.wait_state(CommanderStatus.READY)
     body.say(INSTRUCTION)
     body.wait_state(CommanderStatus.ACTING)
-    stamp = 10**12
-    deadline = time.monotonic() + 20
-    while len(body.actions) < 20:
-        assert time.monotonic() < deadline, f"no actions; last status: {body.statuses[-1]}"
-        body.observe(stamp)
-        stamp += PERIOD
+    stamps = itertools.count(10**12, PERIOD)
+
+    def see(skip: str = "") -> None:
+        body.observe(next(stamps), skip=skip)
         time.sleep(0.05)
-    stamps = [stamp_ns(action.header.stamp) for action in body.actions]
-    assert len(set(stamps)) == len(stamps) and sorted(stamps) == stamps
-    assert len({action.chunk_id for action in body.actions}) >= 3
-    lost = time.monotonic()
-    while body.statuses[-1].state == CommanderStatus.ACTING and time.monotonic() - lost < 10:
-        body.observe(stamp, skip="wrist")
-        stamp += PERIOD
-        time.sleep(0.05)
-    assert (
-        "observation_timeout" in body.statuses[-1].reason and "found nothing new from wrist" in body.statuses[-1].reason
+
+    body.wait(
+        lambda: see() or (len(body.actions) >= 20 and len({action.chunk_id for action in body.actions}) >= 3),
+        "twenty actions of three chunks",
     )
+    answered = [stamp_ns(action.header.stamp) for action in body.actions]
+    assert len(set(answered)) == len(answered) and sorted(answered) == answered
+    body.wait(lambda: see(skip="wrist") or body.statuses[-1].state != CommanderStatus.ACTING, "end without a camera")
+    reason = body.statuses[-1].reason
+    assert "observation_timeout" in reason and "found nothing new from wrist" in reason
     body.wait(lambda: body.holder == "", "release")
 
 
@@ -257,5 +258,5 @@ def test_importing_the_node_imports_neither_torch_nor_an_engine():
         "import sys, inspire_policy.nodes.policy_node, inspire_policy.brain; "
         "print([m for m in ('torch', 'onnxruntime', 'mujoco', 'transformers') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and done.stdout.strip() == "[]", done.stdout + done.stderr

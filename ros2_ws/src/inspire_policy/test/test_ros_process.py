@@ -1,7 +1,6 @@
 """The life of a node's process: its last word after a signal and after a failure, and its exit codes."""
 
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -9,6 +8,8 @@ import textwrap
 import time
 
 import pytest
+
+from inspire_policy.ros.domains import free_domain_id
 
 PROGRAM = textwrap.dedent(
     """
@@ -39,7 +40,7 @@ PROGRAM = textwrap.dedent(
 
 def start(*parameters):
     environment = os.environ | {
-        "ROS_DOMAIN_ID": str(random.randrange(10, 100)),
+        "ROS_DOMAIN_ID": str(free_domain_id()),
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
     }
     arguments = [part for parameter in parameters for part in ("-p", parameter)]
@@ -57,7 +58,7 @@ def test_a_waiting_node_says_its_last_word_on_a_signal(number):
     process = start()
     assert process.stdout.readline() == "up\n"
     process.send_signal(number)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=120)
     assert (process.returncode, output) == (0, "last word\n"), errors
 
 
@@ -67,13 +68,13 @@ def test_a_signal_that_comes_again_while_a_node_ends_does_not_kill_it():
     while process.poll() is None:
         process.send_signal(signal.SIGINT)
         time.sleep(0.002)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=120)
     assert (process.returncode, output) == (0, "last word\n"), errors
 
 
 def test_a_failing_node_says_its_last_word_and_exits_with_1():
     process = start("fail:=true")
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=120)
     assert (process.returncode, output) == (1, "up\nlast word\n")
     assert "a bug" in errors
 
@@ -88,6 +89,6 @@ def test_a_failing_node_says_its_last_word_and_exits_with_1():
 )
 def test_a_wrong_parameter_is_a_sentence_and_exit_code_2(parameter, message):
     process = start(parameter)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=120)
     assert (process.returncode, output) == (2, "")
     assert message in errors and "Traceback" not in errors

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tiny_bundle
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspire_policy.action import ActionContract
@@ -164,6 +164,7 @@ def test_objects_named(text, objects):
     assert objects_named(text, KNOWN) == objects
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_any_text_names_objects_once_and_in_lower_case(text):
     found = objects_named(text, KNOWN)

@@ -41,6 +41,7 @@ class Scene:
         self.poses = self.node.create_publisher(PoseStamped, "arm/state_pose", several)
         self.objects = self.node.create_publisher(TransformStamped, "inspire/object_positions", several)
         self.step = 0
+        self.paused = time.monotonic()
 
     def _on_gate(self, message: GateStatus) -> None:
         self.gate = message
@@ -57,8 +58,21 @@ class Scene:
             doing()
             self.executor.spin_once(timeout_sec=0.01)
 
+    def listened(self, *topics) -> bool:
+        """Whether gate and monitor are there, know each other as far as can be seen, and hear these topics."""
+        known = self.node.count_clients("arm/stop") and self.node.count_services("arm/stop")
+        return bool(self.gate and known and all(topic.get_subscription_count() for topic in topics))
+
+    def ahead(self) -> bool:
+        """Whether the monitor has not kept up: it takes the newest pose only, so a busy machine is waited for."""
+        behind = self.step - 4 * len(self.told) > 24
+        return behind and bool(self.told) and time.monotonic() < self.paused + 1.0
+
     def go(self, velocity, milk=None, frame: str = REP103.frame) -> None:
         """One control period: the hand moves on, every fourth period the policy answers."""
+        if self.ahead():
+            return
+        self.paused = time.monotonic()
         stamp = 10**9 + self.step * 50_000_000
         if milk is not None:
             place = Vector3(**dict(zip("xyz", map(float, milk))))
@@ -93,14 +107,12 @@ def running(tmp_path, on_disagreement, environment):
 
 def test_a_persistent_disagreement_stops_the_arm_where_it_is_told_to(scene, tmp_path):
     with running(tmp_path, "stop", os.environ):
-        scene.wait(
-            lambda: scene.gate and scene.answers.get_subscription_count() and scene.poses.get_subscription_count()
-        )
+        scene.wait(lambda: scene.listened(scene.answers, scene.poses))
+        scene.wait(lambda: scene.told, lambda: scene.go((0.0, 0.1, 0.0)))  # so that nothing of what follows is missed
         scene.wait(lambda: scene.gate.state == GateStatus.FAULT, lambda: scene.go((0.0, -0.1, 0.0)))
         scene.wait(lambda: Agreement.PERSISTENT in scene.states())
     assert [reason.name for reason in scene.gate.latched] == ["operator_stop"]
-    assert Agreement.DISAGREES in scene.states()
-    first = scene.told[0]
+    first = next(message for message in scene.told if message.state == Agreement.DISAGREES)
     assert (first.object, first.word, first.axis, first.header.frame_id) == ("milk", "left", 2, REP103.frame)
     assert first.motion_cosine == pytest.approx(-1.0) and np.isnan(first.geometry_cosine)
     assert "arm/stop is called" in (tmp_path / "agreement.log").read_text()
@@ -109,8 +121,7 @@ def test_a_persistent_disagreement_stops_the_arm_where_it_is_told_to(scene, tmp_
 def test_else_it_warns_of_an_object_measured_elsewhere_and_of_positions_in_another_frame(scene, tmp_path):
     milk = (0.5, -0.5, 0.3)
     with running(tmp_path, "warn", os.environ):
-        topics = (scene.answers, scene.poses, scene.objects)
-        scene.wait(lambda: scene.gate and all(topic.get_subscription_count() for topic in topics))
+        scene.wait(lambda: scene.listened(scene.answers, scene.poses, scene.objects))
         # The arm follows the answer; only the scene contradicts it.
         scene.wait(lambda: Agreement.PERSISTENT in scene.states(), lambda: scene.go((0.0, 0.05, 0.0), milk))
         before = len(scene.told)

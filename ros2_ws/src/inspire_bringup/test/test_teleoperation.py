@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspire_bringup.teleoperation.jog import FINGER_TIME, Jog, Operator
@@ -140,6 +140,7 @@ numbers = st.floats(allow_nan=False, width=32)
 vectors = st.tuples(numbers, numbers, numbers).map(np.array)
 
 
+@settings(deadline=None)
 @given(vectors, vectors, st.booleans(), st.lists(st.floats(0.1, 10.0), max_size=9))
 def test_no_lead_is_ever_beyond_the_contract_and_none_moves_without_the_deadman(t, r, deadman, factors):
     operator = Operator(CONTRACT)

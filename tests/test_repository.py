@@ -198,7 +198,8 @@ def check_command(words: list[str]) -> None:
     elif program == "cd":
         assert (ROOT / rest[0]).is_dir() or rest[0].startswith("inspire"), f"expected the folder {rest[0]}"
     else:
-        unchecked = {"git", "mkdir", "ros2", "export", "apt-get", "tensorboard", ".venv/bin/tensorboard", "pre-commit"}
+        unchecked = {"git", "mkdir", "wget", "unzip", "ros2", "export", "apt-get", "pre-commit"}
+        unchecked |= {"tensorboard", ".venv/bin/tensorboard"}
         assert program in unchecked, f"nothing checks the command: {program}"
 
 

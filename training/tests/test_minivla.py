@@ -84,12 +84,12 @@ def exact(tmp_path_factory: pytest.TempPathFactory) -> tuple[Checkpoint, PlainMi
     return checkpoint, load_plain(next(run.glob("checkpoints/*.pt")), checkpoint.config)
 
 
-def same_as_published(checkpoint: Checkpoint, plain: PlainMiniVLA, inputs: int) -> None:
+def same_as_published(checkpoint: Checkpoint, plain: PlainMiniVLA, seeds: range) -> None:
     """One vision pass and a key/value cache against the published procedure, on random images and questions."""
     policy, style, words = TorchPolicy(checkpoint), checkpoint.style(), list(checkpoint.words.words)
     side = checkpoint.config.vision.size
     said, spoken = set(), set()
-    for seed in range(inputs):
+    for seed in seeds:
         rng = np.random.default_rng(seed)
         pixels = rng.integers(0, 256, (side, side, 3), dtype=np.uint8)
         objects = tuple(rng.permutation(OBJECTS)[: rng.integers(1, 4)].tolist())
@@ -105,17 +105,14 @@ def same_as_published(checkpoint: Checkpoint, plain: PlainMiniVLA, inputs: int) 
     assert len(said) > 1 and len(spoken) > 1, "inputs that make a difference"
 
 
-def test_one_vision_pass_gives_what_the_published_procedure_gives(exact: tuple[Checkpoint, PlainMiniVLA]) -> None:
-    same_as_published(*exact, inputs=50)
-
-
-@pytest.mark.slow
-def test_one_vision_pass_gives_what_the_published_procedure_gives_500_times(
-    exact: tuple[Checkpoint, PlainMiniVLA], request: pytest.FixtureRequest
+@pytest.mark.parametrize("first", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(50, 500, 50))])
+def test_one_vision_pass_gives_what_the_published_procedure_gives(
+    exact: tuple[Checkpoint, PlainMiniVLA], first: int, request: pytest.FixtureRequest
 ) -> None:
-    if "slow" not in (request.config.option.markexpr or ""):
-        pytest.skip("500 inputs take minutes: run with -m slow")
-    same_as_published(*exact, inputs=500)
+    """On 50 inputs; on 500 where slow tests are asked for."""
+    if first and "slow" not in (request.config.option.markexpr or ""):
+        pytest.skip("450 more inputs take minutes: run with -m 'slow or not slow'")
+    same_as_published(*exact, seeds=range(first, first + 50))
 
 
 def test_the_preset_of_true_size_has_the_published_names_and_shapes() -> None:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from inspire_policy.action import ActionContract, Lead, osc_from_lead
-from inspire_sim.results import EpisodeResult
+from inspire_sim.results import EpisodeResult, EpisodeSpec
 from inspire_training.evaluate import main
 from inspire_training.evaluation.folder import EPISODES_FILE, RESULT_FILE, EvaluationError
 from inspire_training.evaluation.videos import FAILURES_FOLDER
 from inspire_training.model.presets import PRESETS
 from inspire_training.protocol.command import _chosen
+from inspire_training.protocol.crew import run_here, run_with_ray
 from inspire_training.protocol.plan import PUBLISHED, PUBLISHED_STAGES, episodes_of, tasks_of
 from inspire_training.protocol.report import task_summaries, task_table
+from inspire_training.protocol.worker import Worker, WorkerSettings
 
 pytest.importorskip("libero", reason="LIBERO is an extra: `make setup-libero`")
 simulated = pytest.mark.skipif(not os.environ.get("INSPIRE_LIBERO_ASSETS"), reason="INSPIRE_LIBERO_ASSETS is not set")
@@ -116,3 +119,39 @@ def test_an_evaluation_goes_on_where_it_was_stopped_and_films_a_failure(tmp_path
     assert "1 of 2 episodes are already in" in said.out
     film = tmp_path / FAILURES_FOLDER / f"seed_{seed}.mp4"
     assert film.stat().st_size > 10_000 and "expected the episode of the evaluation" in said.err
+
+
+@pytest.mark.timeout(1800)  # seconds of a loaded machine; a quiet one takes a hundredth
+def test_episodes_through_ray_are_those_of_one_process_and_a_worker_that_dies_is_replaced(tmp_path, monkeypatch):
+    """Ray's local mode: the code path of a cluster, in the tabletop world."""
+    pytest.importorskip("ray", reason="Ray is an extra: `make setup-ray`")
+    flag = tmp_path / "died"
+
+    class Mortal(Worker):
+        """Ends its process in its first episode."""
+
+        def run(self, spec):
+            if not flag.exists():
+                flag.touch()
+                os._exit(1)
+            return super().run(spec)
+
+    settings = WorkerSettings(suite="tabletop", commander="expert", bundle="", image_size=64)
+    specs = [EpisodeSpec(1_000_000 + trial) for trial in range(3)]
+    here: list[EpisodeResult] = []
+    run_here(settings, specs, here.append)
+    assert all(found.success for found in here)
+    monkeypatch.setattr("inspire_training.protocol.crew.Worker", Mortal)
+    there: list[EpisodeResult] = []
+    run_with_ray(settings, specs, there.append, workers=2)
+    assert flag.exists()
+    timed = {"wall_s": 0.0, "latency_p50": 0.0, "latency_p95": 0.0}
+    by_seed = {found.seed: replace(found, **timed) for found in there}
+    assert len(there) == 3 and by_seed == {found.seed: replace(found, **timed) for found in here}
+
+
+def test_ray_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    settings = WorkerSettings(suite="tabletop", commander="expert", bundle="", image_size=64)
+    with pytest.raises(EvaluationError, match="expected the package ray for several workers"):
+        run_with_ray(settings, [EpisodeSpec(1)], lambda result: None, workers=2)

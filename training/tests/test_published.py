@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from disk import full_disk
 from torch import nn
 
 from inspire_policy.bundle import load_bundle
@@ -201,7 +202,7 @@ def test_what_is_missing_on_the_command_line_is_named(run: Path, tmp_path: Path)
 
 
 def test_a_full_disk_leaves_nothing_half_written(
-    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
@@ -212,6 +213,9 @@ def test_a_full_disk_leaves_nothing_half_written(
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ValueError, match="expected a folder that does not exist yet"):
         write_published(WriteSettings(checkpoint=checkpoint, out=tmp_path))
+    with full_disk(50_000), pytest.raises(OSError, match="checkpoint: expected room for"):
+        import_checkpoint(ImportSettings(checkpoint_dir=run, vq=run / "vq", out=tmp_path / "imported"))
+    assert not list(tmp_path.rglob("*.safetensors"))
 
 
 def test_a_checkpoint_with_bins_needs_no_vq(tmp_path: Path) -> None:

@@ -264,10 +264,10 @@ def test_a_shard_damaged_in_the_middle_of_training_costs_its_frames_alone(
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-    assert np.isfinite(curve(out)).all()
     last = load_checkpoint(out).step + 1
     train(settings(shard, minivla, out, steps=last, resume=True))
-    assert read_curve(out)[-1]["step"] == last and curve(out, "damaged")[-1] == 0, "made again from the file"
+    assert [line["step"] for line in read_curve(out)] == list(range(1, last + 1))
+    assert np.isfinite(curve(out)).all()
 
 
 def test_a_full_disk_is_told_and_the_run_stays_resumable(recording: Path, whole: Path, tmp_path: Path) -> None:

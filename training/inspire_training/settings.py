@@ -229,6 +229,8 @@ class GpuBenchSettings:
     """Random ones, with two questions each."""
     rounds: int = 8
     """Turns through them."""
+    precisions: tuple[Literal["fp32", "fp16"], ...] = ("fp32", "fp16")
+    """Of the exported graphs."""
     compile: bool = True
     """Also with torch.compile."""
     batch: int = 32

@@ -84,11 +84,11 @@ def latency(settings: GpuBenchSettings, device: torch.device) -> tuple[Rows, dic
         comparison.add(compiled, eager(dtype, True), lambda e: TorchPolicy(checkpoint, e), drafts=True)
     else:
         comparison.not_run["this program, torch.compile"] = "switched off"
-    for kind in ("fp32", "fp16"):
+    for kind in settings.precisions:
         folder = random_bundle(settings, kind)
         for name in ("onnxruntime", "cuda", "tensorrt", "rtx"):
-            if name == "onnxruntime" and (half or kind == "fp16"):
-                continue  # its CPU provider: of no interest beside a GPU, and it does not compute in half precision
+            if name == "onnxruntime" and half:
+                continue  # its CPU provider is of no interest beside a GPU
             comparison.add(
                 f"this program, {name} {kind}",
                 lambda name=name, folder=folder: _engine(name, folder),  # type: ignore[misc]

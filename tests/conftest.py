@@ -11,7 +11,23 @@ sys.path.insert(0, str(Path(__file__).parent))
 from commands import call
 
 from inspire_bringup.environment import remove_orphaned_segments, stack_environment
+from inspire_bringup.paths import dds_profile
 from inspire_policy.ros.domains import free_domain_id
+
+
+@pytest.fixture(scope="module", autouse=True)
+def patient_transport(tmp_path_factory):
+    """The stacks' DDS profile, in which a process that a busy machine stops for some seconds is not taken for dead.
+
+    By default shared memory drops after a second what was sent to one, and a recording lacks messages then.
+    """
+    profile = tmp_path_factory.mktemp("dds") / "patient.xml"
+    patient = "</segment_size><healthy_check_timeout_ms>10000</healthy_check_timeout_ms>"
+    profile.write_text(dds_profile().read_text().replace("</segment_size>", patient))
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):
+            patch.setenv(name, str(profile))
+        yield
 
 
 @pytest.fixture
@@ -29,7 +45,8 @@ def run(domain_id, tmp_path):
     """Drive episodes with a simulated stack: run("--commander", "expert", "--episodes", 1)."""
 
     def drive(*arguments, timeout=280.0):
-        return call("inspire_bringup.run", "sim", "--logs", tmp_path / "logs", *arguments, timeout=timeout)
+        logs = ("--logs", tmp_path / "logs", "--ready-timeout", 250)
+        return call("inspire_bringup.run", "sim", *logs, *arguments, timeout=timeout)
 
     return drive
 
@@ -37,4 +54,6 @@ def run(domain_id, tmp_path):
 @pytest.fixture
 def demo(domain_id, tmp_path):
     """Run the demo into `tmp_path / "run"`: demo("--commander", "expert")."""
-    return lambda *arguments: call("inspire_bringup.demo", "--out", tmp_path / "run", *arguments)
+    return lambda *arguments: call(
+        "inspire_bringup.demo", "--out", tmp_path / "run", "--ready-timeout", 250, *arguments, timeout=560
+    )

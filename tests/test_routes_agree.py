@@ -15,7 +15,7 @@ pytest.importorskip("torch", reason="training is an extra: `make setup-training`
 pytestmark = [
     pytest.mark.skipif(not os.environ.get("INSPIRE_LIBERO_ASSETS"), reason="INSPIRE_LIBERO_ASSETS is not set"),
     pytest.mark.slow,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1200),
 ]
 
 SUITE, TASK, SEED = "libero_object", "pick_up_the_salad_dressing_and_place_it_in_the_basket", 1_002_001

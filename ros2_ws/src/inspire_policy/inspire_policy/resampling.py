@@ -45,20 +45,26 @@ def resample(image: np.ndarray, width: int, height: int, kernel: str) -> np.ndar
     shrink_first = height < rows and width > columns  # so that the second pass has less to do
     for upright in (shrink_first, not shrink_first):
         if upright and image.shape[0] != height:
-            image = _columns(image.swapaxes(0, 1), height, kernel).swapaxes(0, 1)
+            image = _rows(image, height, kernel)
         elif not upright and image.shape[1] != width:
-            image = _columns(image, width, kernel)
+            image = _rows(image.swapaxes(0, 1), width, kernel).swapaxes(0, 1)
     return np.ascontiguousarray(image)
 
 
-def _columns(image: np.ndarray, width: int, kernel: str) -> np.ndarray:
-    """(H, width, C) of (H, W, C)."""
-    places, weights = _taps(image.shape[1], width, kernel)
-    total = np.full((image.shape[0], width, image.shape[2]), 1 << (_BITS - 1), dtype=np.int32)
-    source = image.astype(np.int32)
+def _rows(image: np.ndarray, wanted: int, kernel: str) -> np.ndarray:
+    """(wanted, W, C) of (H, W, C). Whole rows are taken and added in place, several times faster than numbers here and
+    there.
+    """
+    places, weights = _taps(len(image), wanted, kernel)
+    source = image.reshape(len(image), -1).astype(np.int32)
+    total = np.full((wanted, source.shape[1]), 1 << (_BITS - 1), dtype=np.int32)
+    part = np.empty_like(total)
     for tap in range(weights.shape[1]):
-        total += source[:, places[:, tap]] * weights[None, :, tap, None]
-    return np.clip(total >> _BITS, 0, 255).astype(np.uint8)
+        np.take(source, places[:, tap], axis=0, out=part, mode="clip")
+        part *= weights[:, tap, None]
+        total += part
+    total >>= _BITS
+    return np.clip(total, 0, 255, out=total).astype(np.uint8).reshape(wanted, *image.shape[1:])
 
 
 @lru_cache(maxsize=32)

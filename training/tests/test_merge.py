@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import make_trajectory
 
 from inspire_training.data.hdf5 import TrajectoryWriter, demonstration_files, read_trajectories
+from inspire_training.data.trajectory import Trajectory
 from inspire_training.libero_data.card import CARD_FILE, make_card, write_card
 from inspire_training.libero_data.merging import main, merge
 from inspire_training.libero_data.plan import PLAN_FILE, RECORDS
 from inspire_training.libero_data.settings import MergeSettings
 
 PLAN = {"labels": "published", "replay": "actions", "image_size": 128, "rendering": "fast", "keep_noops": False}
+Make = Callable[..., Path]
 
 
-def regenerated(folder: Path, shards: dict[str, list[int]], **plan: Any) -> Path:
-    """A folder as `inspire regenerate` leaves it; shard -> seeds of its demonstrations, none: nothing was kept."""
+@pytest.fixture
+def regenerated(trajectories: list[Trajectory]) -> Make:
+    """Makes a folder as `inspire regenerate` leaves it."""
+    return partial(write_regenerated, trajectories)
+
+
+def write_regenerated(trajectories: list[Trajectory], folder: Path, shards: dict[str, list[int]], **plan: Any) -> Path:
+    """`shards`: shard -> seeds of its demonstrations, none: nothing was kept."""
     (folder / RECORDS).mkdir(parents=True)
     settings = {**PLAN, "keep_failures": False, "files": {f"{folder.name}_demo.hdf5": 9}, "damaged": {}, **plan}
     (folder / PLAN_FILE).write_text(json.dumps(settings))
@@ -29,7 +38,7 @@ def regenerated(folder: Path, shards: dict[str, list[int]], **plan: Any) -> Path
         if seeds:
             with TrajectoryWriter(folder / f"{name}.hdf5") as writer:
                 for seed in seeds:
-                    writer.add(make_trajectory(seed))
+                    writer.add(trajectories[seed])
         kept = {f"demo_{seed}": {"outcome": "kept", "frames": 12, "noops": 1} for seed in seeds}
         lost = {} if seeds else {"demo_0": {"outcome": "failed", "frames": 5, "noops": 0}}
         told = {"milk": {"left": 12 * len(seeds)}} if seeds else {}
@@ -41,7 +50,7 @@ def regenerated(folder: Path, shards: dict[str, list[int]], **plan: Any) -> Path
 
 
 @pytest.fixture
-def suites(tmp_path: Path) -> tuple[Path, Path]:
+def suites(regenerated: Make, tmp_path: Path) -> tuple[Path, Path]:
     goal = regenerated(tmp_path / "goal", {"push-0000": [1, 2], "push-0005": []})
     return goal, regenerated(tmp_path / "object", {"pick-0000": [3], "push-0005": []})
 
@@ -61,7 +70,9 @@ def test_merged_suites_hold_each_demonstration_once(suites: tuple[Path, Path], t
     assert again["frames"] == 36 and again["doubled"] == 2, "what was merged merges"
 
 
-def test_what_does_not_go_together_is_refused_with_nothing_written(suites: tuple[Path, Path], tmp_path: Path) -> None:
+def test_what_does_not_go_together_is_refused_with_nothing_written(
+    suites: tuple[Path, Path], regenerated: Make, tmp_path: Path
+) -> None:
     goal, objects = suites
     clean = regenerated(tmp_path / "clean", {"lift-0000": [4]}, labels="clean")
     unfinished = regenerated(tmp_path / "unfinished", {"lift-0000": [4]})

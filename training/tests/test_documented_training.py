@@ -20,6 +20,7 @@ import pytest
 from hub_cache import make_cache
 
 from inspire_policy.bundle import load_bundle
+from inspire_training.checkpoint import load_checkpoint
 from inspire_training.cli import main
 from inspire_training.libero_data.official import SUFFIX
 
@@ -97,8 +98,8 @@ def test_from_official_files_and_from_own_demonstrations_to_a_bundle(
 
     Path("data/own").mkdir()
     shutil.copy(recording, "data/own/episodes-000.hdf5")
-    episodes, *rest = commands("### Fine-tuning on 50 demonstrations of one's own")
+    episodes, train, export = commands("### Fine-tuning on 50 demonstrations of one's own")
     assert episodes[:4] == ["episodes", "recordings", "--out", "data/own"]
-    for words in rest:
-        run(words, monkeypatch)
-    assert load_bundle(Path("runs/own-bundle")).manifest.known_objects
+    run(train, monkeypatch)
+    assert load_checkpoint(Path("runs/own")).step == 1
+    assert export[:3] == ["export", "--checkpoint", "runs/own"], "what was run above for another checkpoint"

@@ -78,7 +78,8 @@ def main(arguments: list[str] | None = None) -> int:
         ) as driver:
             driver.wait_ready(options.ready_timeout)
             for node in extra:
-                driver.wait_heard_by(node.name)
+                if not driver.wait_heard_by(node.name, timeout=options.ready_timeout):
+                    say(f"warning: {node.name} does not listen yet; its recording may lack the beginning")
             for seed in seeds:
                 result = driver.run(
                     EpisodeSpec(seed, request.split or "train", request.task, request.instruction or "")

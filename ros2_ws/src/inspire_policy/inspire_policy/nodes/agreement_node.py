@@ -22,6 +22,7 @@ from inspire_policy.ros.messages import pose_arrays, stamp_ns, to_stamp
 from inspire_policy.ros.parameters import declare
 from inspire_policy.ros.process import run_node
 from inspire_policy.ros.qos import LATCHED, STATE
+from inspire_policy.ros.services import StandingRequest
 
 WARN, STOP = "warn", "stop"
 _SEVERAL = QoSProfile(depth=20)  # objects and answers come several at once
@@ -72,7 +73,7 @@ class AgreementNode(Node):
         self._frame = self._instruction = ""
         self._newest: tuple[Verdict, ...] = ()
         self._publisher = self.create_publisher(Agreement, "inspire/agreement", _SEVERAL)
-        self._stop = self.create_client(Trigger, "arm/stop")
+        self._stop = StandingRequest(self, Trigger, "arm/stop")
         self.create_subscription(DirectionAnswers, "inspire/answers", self._on_answers, LATCHED)
         self.create_subscription(PoseStamped, "arm/state_pose", self._on_pose, STATE)
         self.create_subscription(TransformStamped, "inspire/object_positions", self._on_object, _SEVERAL)
@@ -124,7 +125,7 @@ class AgreementNode(Node):
             self.get_logger().warning(f"{text}; watch it, or stop it (arm/stop)")
             return
         self.get_logger().error(f"{text}; arm/stop is called")
-        self._stop.call_async(Trigger.Request())
+        self._stop.make(Trigger.Request())
 
     def _message(self, verdict: Verdict) -> Agreement:
         answer = verdict.answer

@@ -108,7 +108,7 @@ def test_chat_turns_learn_their_ends_and_every_token_counts_the_same(whole: Path
     # nothing loses about ln(1024) on each.
     assert first["ends"] / first["loss"] == pytest.approx(4 / 13, rel=0.25)
     assert first["loss"] == pytest.approx(first["answers"] + first["codes"] + first["ends"], rel=1e-5)
-    assert curve(whole)[-1] < curve(whole)[0] and 0 < first["utilisation"] < 1.5 and 0 <= first["waiting"] <= 1
+    assert curve(whole)[-1] < curve(whole)[0] and first["utilisation"] > 0 and 0 <= first["waiting"] <= 1
 
 
 def test_a_published_model_takes_another_codec_and_question_mode(

@@ -100,6 +100,11 @@ def test_the_expert_solves_liberos_object_tasks(libero_object, task):
             libero_object.step(osc_from_lead(expert.act(libero_object.truth()), libero_object.contract))
             if libero_object.success():
                 solved += 1
+                after = libero_object.truth()
+                assert {"target", "destination"} <= {state.role for state in after.objects}, (
+                    "until the verdict is heard"
+                )
+                assert expert.act(after).opening == 1.0
                 break
     assert solved >= 1
 

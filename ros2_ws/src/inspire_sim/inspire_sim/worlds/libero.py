@@ -83,7 +83,7 @@ class LiberoWorld(RobosuiteWorld):
         return self._episode
 
     def truth(self, images: bool = False) -> Truth:
-        """See `World.truth`; the first object that the goal still wants moved is the target."""
+        """See `World.truth`; the target is the first object that the goal still wants moved, or the last."""
         position, quaternion = self._robot.tool()
         placement = next_placement(self._env, list(self._bodies))
         roles = {}

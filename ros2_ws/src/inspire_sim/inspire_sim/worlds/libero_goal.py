@@ -1,7 +1,8 @@
 """What is still to be done in a LIBERO task: which object is to be brought where, from the BDDL goal as it holds now.
 
-A pick-and-place goal is the next unmet `On` or `In` of the conjunction. Opening, closing and turning are judged but
-not planned: no object has the role of a target then.
+A pick-and-place goal is the next unmet `On` or `In` of the conjunction; what was brought there last stays the target
+when all is done, so that nobody who hears of it before the verdict finds nothing to do. Opening, closing and turning
+are judged but not planned: no object has the role of a target then.
 """
 
 from __future__ import annotations
@@ -31,14 +32,20 @@ class Placement:
 
 
 def next_placement(env: Any, instances: Sequence[str]) -> Placement | None:
-    """The first unmet pick-and-place predicate of the goal, None when there is none. Args: env: LIBERO's, robosuite
-    level.
+    """The first unmet pick-and-place predicate of the goal; when the whole goal is met, the last one; else None.
+
+    Args: env: LIBERO's, robosuite level.
     """
+    placements, all_met = [], True
     for predicate in env.parsed_problem["goal_state"]:
         name, *arguments = predicate
-        if name.lower() in PLACE_PREDICATES and arguments[0] in env.objects_dict and not env._eval_predicate(predicate):
-            return Placement(arguments[0], arguments[1], instance_of(arguments[1], instances))
-    return None
+        met = env._eval_predicate(predicate)
+        if name.lower() in PLACE_PREDICATES and arguments[0] in env.objects_dict:
+            placements.append(Placement(arguments[0], arguments[1], instance_of(arguments[1], instances)))
+            if not met:
+                return placements[-1]
+        all_met = all_met and met
+    return placements[-1] if placements and all_met else None
 
 
 def release_point(env: Any, placement: Placement, points: np.ndarray, reach: float) -> np.ndarray:

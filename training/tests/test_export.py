@@ -68,7 +68,7 @@ def test_a_bundle_that_disagrees_is_refused(
         return [dataclasses.replace(s, rows=s.rows + 0.01) for s in honest(*arguments)]
 
     monkeypatch.setattr(exporting, "torch_samples", shifted)
-    monkeypatch.setattr(exporting, "export_graphs", lambda *_: {p.name: p for p in bundle.glob("*.onnx")})
+    monkeypatch.setattr(exporting, "export_graphs", lambda *_, **__: {p.name: p for p in bundle.glob("*.onnx")})
     with pytest.raises(exporting.ParityError, match="nothing was written"):
         exporting.export(ExportSettings(checkpoint=run, out=tmp_path / "out", frames=recording, parity_frames=2))
     assert list(tmp_path.iterdir()) == []

@@ -49,6 +49,11 @@ class Commander:
         response.accepted = True
         return response
 
+    @property
+    def state(self) -> int | None:
+        """Of the episode, as far as it was heard."""
+        return self.episodes[-1].state if self.episodes else None
+
     def wait(self, condition: Callable[[], object], what: str, seconds: float = 120.0) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
@@ -82,14 +87,10 @@ def test_an_episode_that_ends_is_judged_once(monkeypatch):
         opening = to_gripper(1.0, stamp_ns(first.header.stamp))
         started = (EpisodeStatus.RUNNING, EpisodeStatus.FAILED)
         commander.wait(
-            lambda: (
-                commander.target.publish(first)
-                or commander.gripper.publish(opening)
-                or commander.episodes[-1].state in started
-            ),
+            lambda: commander.target.publish(first) or commander.gripper.publish(opening) or commander.state in started,
             "beginning of the episode",
         )
-        commander.wait(lambda: commander.episodes[-1].state == EpisodeStatus.FAILED, "end of the episode")
+        commander.wait(lambda: commander.state == EpisodeStatus.FAILED, "end of the episode")
         commander.wait(lambda: commander.judged, "judgement")
         time.sleep(0.3)
         assert len(commander.judged) == 1, "one judgement for one episode"

@@ -166,7 +166,7 @@ def played(see, file: Path, at_least: int) -> Seen:
     """A recording that was played to its end, once more where a busy machine skipped most of it."""
     for _ in range(10):
         seen = see(RecordedSource(file), color=None, depth=None)
-        wait(lambda seen=seen: seen.states[-1][0] is State.ENDED, "end of the recording")
+        wait(lambda seen=seen: seen.states and seen.states[-1][0] is State.ENDED, "end of the recording")
         if len(seen.frames) >= at_least:
             return seen
     raise AssertionError(f"{len(seen.frames)} frames at most")

@@ -42,10 +42,7 @@ class Peer:
     def tick(self, sample: ParitySample) -> Tick:
         """One tick of an observation."""
         self.clock.begin()
-        return self.program.tick(
-            sample.images, sample.position, sample.quaternion, sample.opening, sample.instruction, sample.objects,
-            draft=dict(zip(sample.objects, sample.words)) if self.draft else None,
-        )  # fmt: skip
+        return sample.shown_to(self.program, draft=dict(zip(sample.objects, sample.words)) if self.draft else None)
 
 
 @dataclass

@@ -2,9 +2,9 @@
 
 In process: the bundle's program on one CPU thread with its recorded parity observations. Through ROS: gate and policy
 as processes with the shipped DDS profile, driven in lockstep (see round_trips) by images of a real camera's size, of
-which the model sees the middle. On a busy machine wall time says
-little: CPU time stands beside it (of round trips: of policy and body together, also where they overlap), and p5 is
-nearer to what an idle machine shows. `make bench` on an idle machine is what the limits are meant for.
+which the model sees the middle. On a busy machine wall time says little: CPU time stands beside it (of round trips: of
+policy and body together, also where they overlap), and p5 is nearer to what an idle machine shows. `make bench` on an
+idle machine is what the limits are meant for.
 
 The ROS share is the greater of two medians. Continued: the whole round trip where the policy only goes on with its
 chunk, so that nothing but ROS is in it. Inferred: the round trip where the model is asked, less the latency that the
@@ -36,7 +36,7 @@ from inspire_bringup.stacks import Stack, sim_stack
 from inspire_policy.bundle import Bundle, BundleError, find_bundle, load_bundle
 from inspire_policy.engines.protocol import Engine, EngineError, make_engine
 from inspire_policy.parity import PARITY_FILE, ParitySample, read_parity
-from inspire_policy.programs.base import Program, graph_files, make_program
+from inspire_policy.programs.base import graph_files, make_program
 
 LIMITS = {"tick p50 ms": 25.0, "tick p95 ms": 40.0, "ROS share p50 ms": 3.0, "policy process MB": 500.0}
 WARM_UP = 8  # ticks or observations that are not counted
@@ -89,7 +89,7 @@ def in_process(bundle: Bundle, samples: Sequence[ParitySample], ticks: int) -> d
         sample = samples[number % len(samples)]
         engine.seconds.clear()
         cpu, wall = time.thread_time(), time.perf_counter()
-        _tick(program, sample, sample.objects)
+        sample.shown_to(program)
         wall, cpu = time.perf_counter() - wall, time.thread_time() - cpu
         if number >= WARM_UP:
             graphs = {graph: sum(seconds) for graph, seconds in engine.seconds.items()}
@@ -103,13 +103,9 @@ def in_process(bundle: Bundle, samples: Sequence[ParitySample], ticks: int) -> d
     passes = {}
     for count in QUESTIONS[: 1 + sum(0 < n <= bundle.manifest.max_questions for n in QUESTIONS)]:
         engine.seconds.clear()
-        _tick(program, samples[0], bundle.manifest.known_objects[:count])
+        samples[0].shown_to(program, objects=bundle.manifest.known_objects[:count])
         passes[str(count)] = {graph: len(engine.seconds[graph]) for graph in ("perception", "decoder")}
     return {"ms": {stage: asdict(Timing.of(seconds)) for stage, seconds in stages.items()}, "passes": passes}
-
-
-def _tick(program: Program, sample: ParitySample, objects: tuple[str, ...]) -> None:
-    program.tick(sample.images, sample.position, sample.quaternion, sample.opening, sample.instruction, objects)
 
 
 def bodiless(stack: Stack) -> Stack:

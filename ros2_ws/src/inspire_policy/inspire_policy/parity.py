@@ -15,7 +15,7 @@ from typing import BinaryIO
 import numpy as np
 
 from inspire_policy.bundle import Bundle, BundleError
-from inspire_policy.programs.base import Program
+from inspire_policy.programs.base import Program, Tick
 
 PARITY_FILE = "parity.npz"
 DEFAULT_TOLERANCE = 1e-3
@@ -42,6 +42,14 @@ class ParitySample:
     objects: tuple[str, ...]
     words: tuple[str, ...]
     rows: np.ndarray
+
+    def shown_to(
+        self, program: Program, *, objects: tuple[str, ...] | None = None, draft: Mapping[str, str] | None = None
+    ) -> Tick:
+        """One tick of a program that sees this. Args: objects: asked about instead of its own. draft: see Program."""
+        asked = self.objects if objects is None else objects
+        felt = self.position, self.quaternion, self.opening
+        return program.tick(self.images, *felt, self.instruction, asked, draft=draft)
 
 
 def parity_bytes(samples: Sequence[ParitySample]) -> bytes:
@@ -105,9 +113,7 @@ def largest_difference(program: Program, samples: Sequence[ParitySample], tolera
     """
     largest = 0.0
     for number, sample in enumerate(samples):
-        tick = program.tick(
-            sample.images, sample.position, sample.quaternion, sample.opening, sample.instruction, sample.objects
-        )
+        tick = sample.shown_to(program)
         words = tuple(answer.word for answer in tick.answers)
         difference = float(np.abs(tick.rows - sample.rows).max())
         if words != sample.words or not difference <= tolerance:

@@ -36,16 +36,16 @@ def next_placement(env: Any, instances: Sequence[str]) -> Placement | None:
 
     Args: env: LIBERO's, robosuite level.
     """
-    placements, all_met = [], True
+    last, all_met = None, True
     for predicate in env.parsed_problem["goal_state"]:
         name, *arguments = predicate
         met = env._eval_predicate(predicate)
         if name.lower() in PLACE_PREDICATES and arguments[0] in env.objects_dict:
-            placements.append(Placement(arguments[0], arguments[1], instance_of(arguments[1], instances)))
+            last = Placement(arguments[0], arguments[1], instance_of(arguments[1], instances))
             if not met:
-                return placements[-1]
+                return last
         all_met = all_met and met
-    return placements[-1] if placements and all_met else None
+    return last if all_met else None
 
 
 def release_point(env: Any, placement: Placement, points: np.ndarray, reach: float) -> np.ndarray:

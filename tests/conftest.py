@@ -1,6 +1,7 @@
 """Fixtures of the tests that cross packages: a ROS domain of their own, and whole stacks as processes."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -19,11 +20,10 @@ from inspire_policy.ros.domains import free_domain_id
 def patient_transport(tmp_path_factory):
     """The stacks' DDS profile, in which a process that a busy machine stops for some seconds is not taken for dead.
 
-    By default shared memory drops after a second what was sent to one, and a recording lacks messages then.
+    The stacks' own profile drops after two seconds what was sent to one, and a recording lacks messages then.
     """
     profile = tmp_path_factory.mktemp("dds") / "patient.xml"
-    patient = "</segment_size><healthy_check_timeout_ms>10000</healthy_check_timeout_ms>"
-    profile.write_text(dds_profile().read_text().replace("</segment_size>", patient))
+    profile.write_text(re.sub(r"(?<=<healthy_check_timeout_ms>)\d+", "10000", dds_profile().read_text()))
     with pytest.MonkeyPatch.context() as patch:
         for name in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):
             patch.setenv(name, str(profile))

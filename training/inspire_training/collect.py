@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from inspire_policy.action import osc_from_lead
+from inspire_policy.programs.base import Job
 from inspire_sim.expert import Expert
 from inspire_sim.worlds.base import Observation, Truth, World
 from inspire_sim.worlds.registry import make_world
@@ -112,14 +113,8 @@ def _record_dagger(settings: DaggerSettings, shard: Shard) -> tuple[int, int]:
                 if rng.random() < EXPERT_SHARE:
                     queue.extend([None] * policy.horizon)
                 else:
-                    tick = policy.tick(
-                        observation.images,
-                        observation.tool_position,
-                        observation.tool_quaternion,
-                        observation.gripper_opening,
-                        world.episode.instruction,
-                        world.episode.objects,
-                    )
+                    told = world.episode.instruction, world.episode.objects
+                    tick = policy.tick(Job(observation.for_policy(), *told))
                     queue.extend(osc_from_lead(lead, world.contract) for lead in tick.leads[: policy.horizon])
             action = queue.pop(0)
             return wander.apply(label if action is None else action, holding=_holding(truth))

@@ -8,7 +8,7 @@ import copy
 import dataclasses
 import io
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from torch import nn
 from inspire_policy.bundle import load_bundle, write_bundle
 from inspire_policy.engines.protocol import make_engine
 from inspire_policy.manifest import Manifest
+from inspire_policy.observations import PolicyObservation
 from inspire_policy.parity import (
     DEFAULT_TOLERANCE,
     PARITY_FILE,
@@ -27,7 +28,7 @@ from inspire_policy.parity import (
     largest_difference,
     parity_bytes,
 )
-from inspire_policy.programs.base import graph_files, make_program
+from inspire_policy.programs.base import Job, graph_files, make_program
 from inspire_training.bundling import cache_length, context_rows, manifest_of, said_ids
 from inspire_training.card import write_card
 from inspire_training.checkpoint import Checkpoint, load_checkpoint, runtime_arrays, save_weights
@@ -57,8 +58,8 @@ def export(settings: ExportSettings) -> Manifest:
             f"vision: expected fp32 with a vision of kind {checkpoint.config.vision.kind}, found {settings.vision}; "
             "only vision transformers compute in half precision"
         )
-    observations = list(_observations(settings, checkpoint))
-    samples = torch_samples(checkpoint, observations)
+    jobs = list(_jobs(settings, checkpoint))
+    samples = torch_samples(checkpoint, jobs)
     manifest = manifest_of(checkpoint, name=settings.name, bodies=settings.bodies)
     with tempfile.TemporaryDirectory(prefix="inspire-export-") as scratch:
         graphs = export_graphs(checkpoint, Path(scratch), vision=settings.vision, language=settings.language)
@@ -149,14 +150,10 @@ def _export(module: nn.Module, inputs: dict[str, torch.Tensor], outputs: list[st
         )
 
 
-def torch_samples(checkpoint: Checkpoint, observations: list[dict[str, Any]]) -> list[ParitySample]:
+def torch_samples(checkpoint: Checkpoint, jobs: Sequence[Job]) -> list[ParitySample]:
     """What the trained model says of the observations."""
     policy = torch_policy(checkpoint)
-    samples = []
-    for observation in observations:
-        tick = policy.tick(**observation)
-        samples.append(ParitySample(**observation, words=tuple(a.word for a in tick.answers), rows=tick.rows))
-    return samples
+    return [ParitySample.of(job, policy) for job in jobs]
 
 
 def difference_of(bundle_folder: Path, samples: list[ParitySample], tolerance: float) -> float:
@@ -171,10 +168,10 @@ def difference_of(bundle_folder: Path, samples: list[ParitySample], tolerance: f
         raise ParityError(f"export: ONNX Runtime and torch differ: {error}; nothing was written") from error
 
 
-def _observations(settings: ExportSettings, checkpoint: Checkpoint) -> Iterator[dict[str, Any]]:
+def _jobs(settings: ExportSettings, checkpoint: Checkpoint) -> Iterator[Job]:
     """`parity_frames` observations, evenly from the file's trajectories; random images when there is no file."""
     if settings.frames is None:
-        yield from random_observations(checkpoint, settings.parity_frames)
+        yield from random_jobs(checkpoint, settings.parity_frames)
         return
     trajectories = [t for path in demonstration_files([settings.frames])[:FILES_READ] for t in read_trajectories(path)]
     total = sum(len(t) for t in trajectories)
@@ -183,27 +180,16 @@ def _observations(settings: ExportSettings, checkpoint: Checkpoint) -> Iterator[
     for t in trajectories:
         for frame in range(len(t)):
             if start + frame in wanted:
-                yield {
-                    "images": {"agentview": t.images_agentview[frame], "wrist": t.images_wrist[frame]},
-                    "position": t.positions[frame].astype(np.float64),
-                    "quaternion": t.quaternions[frame].astype(np.float64),
-                    "opening": float(t.openings[frame]),
-                    "instruction": t.instruction,
-                    "objects": t.objects,
-                }
+                yield Job(t.observation(frame), t.instruction, t.objects)
         start += len(t)
 
 
-def random_observations(checkpoint: Checkpoint, count: int) -> Iterator[dict[str, Any]]:
+def random_jobs(checkpoint: Checkpoint, count: int) -> Iterator[Job]:
     """Noise in the images, a pose, an instruction that names two objects."""
     rng = np.random.default_rng(0)
     objects = checkpoint.known_objects[:2]
     for _ in range(count):
-        yield {
-            "images": {c.name: rng.integers(0, 256, (128, 128, 3), dtype=np.uint8) for c in checkpoint.config.cameras},
-            "position": rng.uniform(-0.2, 0.5, 3),
-            "quaternion": np.array([1.0, 0.0, 0.0, 0.0]),
-            "opening": float(rng.uniform()),
-            "instruction": f"pick up the {objects[0]} and place it in the {objects[-1]}",
-            "objects": objects,
-        }
+        images = {c.name: rng.integers(0, 256, (128, 128, 3), dtype=np.uint8) for c in checkpoint.config.cameras}
+        pose = rng.uniform(-0.2, 0.5, 3), np.array([1.0, 0.0, 0.0, 0.0])
+        seen = PolicyObservation(images, *pose, float(rng.uniform()))
+        yield Job(seen, f"pick up the {objects[0]} and place it in the {objects[-1]}", objects)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +14,15 @@ from grounding_records import make_frame
 from PIL import Image
 
 from inspire_policy.images import ImageGeometry
+from inspire_policy.observations import PolicyObservation
+from inspire_policy.programs.base import Job
 from inspire_policy.proprioception import proprioception_vector
 from inspire_policy.rotations import quaternion_from_rotvec
 from inspire_sim.expert import Expert
 from inspire_sim.worlds.base import World
 from inspire_sim.worlds.registry import make_world
 from inspire_training.attention.command import attention
-from inspire_training.attention.frames import CAMERA, Felt, chosen_frames
+from inspire_training.attention.frames import CAMERA, chosen_frames, pose_of
 from inspire_training.attention.layout import token_places
 from inspire_training.attention.lenses import LENSES, last_layer, rollout
 from inspire_training.attention.mass import coverage, differences, on_object, shares_of, summary, table
@@ -58,7 +60,7 @@ KINDS = {
     ),
 }
 TASK, OBJECTS = "pick up the milk and place it in the bin", ("milk", "bin")
-FELT = Felt(np.array([0.4, 0.1, 0.2]), np.array([1.0, 0.0, 0.0, 0.0]), 0.7)
+POSITION = np.array([0.4, 0.1, 0.2])
 
 
 def made(recording: Path, monkeypatch: pytest.MonkeyPatch, kind: str, cameras: tuple[str, ...] = ()) -> Checkpoint:
@@ -74,9 +76,10 @@ def made(recording: Path, monkeypatch: pytest.MonkeyPatch, kind: str, cameras: t
     return start
 
 
-def images(seed: int = 0) -> dict[str, np.ndarray]:
+def seen(seed: int = 0, cameras: Sequence[str] = ("agentview", "wrist")) -> PolicyObservation:
     rng = np.random.default_rng(seed)
-    return {name: rng.integers(0, 256, (128, 128, 3), dtype=np.uint8) for name in ("agentview", "wrist")}
+    images = {name: rng.integers(0, 256, (128, 128, 3), dtype=np.uint8) for name in cameras}
+    return PolicyObservation(images, POSITION, np.array([1.0, 0.0, 0.0, 0.0]), 0.7)
 
 
 def test_rollout_follows_attention_through_the_residual_stream() -> None:
@@ -93,7 +96,7 @@ def test_rollout_follows_attention_through_the_residual_stream() -> None:
 def test_looks_are_shares_of_the_whole_attention(recording: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     start = made(recording, monkeypatch, kind)
     reader = Reader(start)
-    looks = reader.look(images(), FELT, TASK, OBJECTS)
+    looks = reader.look(seen(), TASK, OBJECTS)
     assert [look.name for look in looks] == [*(OBJECTS if start.config.questions else ()), "action"]
     for look in looks:
         for lens in LENSES:
@@ -103,20 +106,20 @@ def test_looks_are_shares_of_the_whole_attention(recording: Path, monkeypatch: p
             assert 0.05 < 1.0 - look.rest[lens] < 1.0, "some of it falls on the images"
         if look.object:
             assert look.word in start.words.words and sum(look.probabilities) == pytest.approx(1.0)
-    other = reader.look(images(1), FELT, TASK, OBJECTS)[-1]
+    other = reader.look(seen(1), TASK, OBJECTS)[-1]
     assert not np.allclose(other.maps["rollout"]["wrist"], looks[-1].maps["rollout"]["wrist"], atol=1e-6)
 
 
 def test_the_row_that_is_read_is_the_one_that_answers(recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole sequence read at once gives the program's probabilities at those rows, whatever computes attention."""
     start = made(recording, monkeypatch, "tabletop")
-    reader, seen = Reader(start), images()
-    looks = reader.look(seen, FELT, TASK, OBJECTS)
-    tick = reader._program.tick(seen, FELT.position, FELT.quaternion, FELT.opening, TASK, OBJECTS)
-    inputs, ids = reader._inputs(seen, TASK)
-    felt = torch.from_numpy(proprioception_vector(FELT.position, FELT.quaternion, FELT.opening))[None]
+    reader, observation = Reader(start), seen()
+    looks = reader.look(observation, TASK, OBJECTS)
+    tick = reader._program.tick(Job(observation, TASK, OBJECTS))
+    inputs, ids = reader._inputs(observation.images, TASK)
+    felt = observation.proprioception
     with torch.no_grad():
-        fed = reader._feed(start.model.perceive(inputs, felt, ids), FELT, TASK, tick.answers)
+        fed = reader._feed(start.model.perceive(inputs, torch.from_numpy(felt)[None], ids), felt, TASK, tick.answers)
         plain = start.model.backbone(*fed.inputs)
         with recorded_attention(start.model.backbone) as layers:
             watched = start.model.backbone(*fed.inputs)
@@ -145,7 +148,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_an_imported_checkpoint_is_looked_into(imported: Path) -> None:
     reader = Reader(load_checkpoint(imported))
-    looks = reader.look({"agentview": images()["agentview"]}, FELT, "place the milk in the basket", ("milk", "basket"))
+    looks = reader.look(seen(cameras=("agentview",)), "place the milk in the basket", ("milk", "basket"))
     assert [look.name for look in looks] == ["milk", "basket", "action"]
     assert all(look.maps[lens]["agentview"].shape == (4, 4) for look in looks for lens in LENSES)
     assert reader._codes().shape == (7,), "the action is read at the rows of all its codes"
@@ -169,7 +172,7 @@ def test_tokens_of_a_convolutional_tower_come_from_their_squares_and_keypoints(
     start = made(recording, monkeypatch, "tabletop")
     vision = start.model.perception.vision
     ids = torch.ones(1, start.config.text_length, dtype=torch.long)
-    image = torch.from_numpy(images()["wrist"][:96, :96].copy())[None]
+    image = torch.from_numpy(seen().images["wrist"][:96, :96].copy())[None]
     first, _ = token_places(start.model, [image, image], ids)
     assert first.shape == (16 + 2, 24, 24) and np.allclose(first.sum(axis=(1, 2)), 1.0)
     assert np.argwhere(first[6] > 0).min(axis=0).tolist() == [6, 12], "second row, third column of the grid"
@@ -263,9 +266,8 @@ def _osc(expert: Expert, truth: object, world: World) -> np.ndarray:
 
 def test_what_the_arm_feels_survives_the_vector() -> None:
     quaternion = quaternion_from_rotvec(np.array([0.4, -2.0, 0.9]))
-    vector = proprioception_vector(FELT.position, quaternion, 0.25)
-    felt = Felt.of_vector(vector)
-    again = proprioception_vector(felt.position, felt.quaternion, felt.opening)
+    vector = proprioception_vector(POSITION, quaternion, 0.25)
+    again = proprioception_vector(*pose_of(vector))
     np.testing.assert_allclose(again, vector, atol=1e-6)
 
 
@@ -342,7 +344,7 @@ def test_bad_input_is_named(recording: Path, shard: Path, tmp_path: Path, monkey
     with pytest.raises(ValueError, match="expected a policy that acts, found one of stage 1"):
         Reader(dataclasses.replace(start, training={"stage": "grounding"}))
     with pytest.raises(ValueError, match="expected cameras agentview"):
-        Reader(start).look({}, FELT, TASK, OBJECTS)
+        Reader(start).look(seen(cameras=()), TASK, OBJECTS)
     monkeypatch.setattr(start.model.backbone, "model", torch.nn.Linear(2, 2))
     with pytest.raises(ValueError, match=r"expected a decoder of transformers .* found Linear with 0"):
         with recorded_attention(start.model.backbone):

@@ -11,6 +11,7 @@ from test_expert import PRESET, SMALL
 
 from inspire_policy.bundle import load_bundle
 from inspire_policy.engines.protocol import make_engine
+from inspire_policy.observations import PolicyObservation
 from inspire_policy.programs.base import graph_files
 from inspire_policy.programs.grounding import Grounder
 from inspire_policy.proprioception import proprioception_vector
@@ -120,7 +121,7 @@ def test_the_bundle_grounds_as_the_model_does(
     monkeypatch.setattr(model.backbone, "logits", locations_alone)
     for task, count in (("box", 4), ("point", 2)):
         for example in mixture.validation(task, 3, held_out=False):
-            found = grounder.ground(example.images, *POSE, 0.0, "", [(task, "milk")])[0]
+            found = grounder.ground(PolicyObservation(example.images, *POSE, 0.0), "", [(task, "milk")])[0]
             batch, framed = sampler.assemble([example], STILL, np.random.default_rng(0), room=EXTRA_TOKENS)
             _, places = generate(model, batch, count, end=0, pad=0)
             expected = sampler.codec.decode(places.numpy().reshape(-1, 2))

@@ -10,6 +10,8 @@ import pytest
 import torch
 from test_model import PLAIN
 
+from inspire_policy.observations import PolicyObservation
+from inspire_policy.programs.base import Job
 from inspire_training.batch import TrainingBatch
 from inspire_training.checkpoint import Checkpoint, load_checkpoint
 from inspire_training.data.frames import open_frames
@@ -260,11 +262,11 @@ def test_another_language_model_serves(
     model(batch).denoising.mean().backward()
     assert model.backbone.model.layers[0].mlp.up_proj.weight.grad is not None
     policy = torch_policy(start)
-    seen = {"images": {c.name: np.full((128, 128, 3), 90, np.uint8) for c in start.config.cameras}}
-    felt = {"position": np.zeros(3), "quaternion": np.array([0.0, 0.0, 0.0, 1.0]), "opening": 1.0}
-    asked = {"instruction": "put the milk in the bin", "objects": ("milk", "bin")}
-    tick = policy.tick(**seen, **felt, **asked)
-    drafted = policy.tick(**seen, **felt, **asked, draft={a.object: a.word for a in tick.answers})
+    images = {c.name: np.full((128, 128, 3), 90, np.uint8) for c in start.config.cameras}
+    seen = PolicyObservation(images, np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]), 1.0)
+    job = Job(seen, "put the milk in the bin", ("milk", "bin"))
+    tick = policy.tick(job)
+    drafted = policy.tick(dataclasses.replace(job, draft={a.object: a.word for a in tick.answers}))
     assert (tick.decoder_passes, drafted.decoder_passes) == (3, 1)
     np.testing.assert_allclose(drafted.rows, tick.rows, atol=1e-4)
     with pytest.raises(ValueError, match="expected the architecture of a causal language model"):

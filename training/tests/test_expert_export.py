@@ -12,7 +12,7 @@ from test_expert import PRESET, SMALL
 from inspire_policy.bundle import load_bundle
 from inspire_policy.engines.protocol import make_engine
 from inspire_policy.parity import warm_up
-from inspire_policy.programs.base import graph_files, make_program
+from inspire_policy.programs.base import Job, graph_files, make_program
 from inspire_training import export as exporting
 from inspire_training.checkpoint import load_checkpoint
 from inspire_training.expert.config import ExpertConfig
@@ -59,24 +59,17 @@ def test_the_bundle_runs_and_agrees_with_torch(exported: tuple[Path, Path], traj
     assert warm_up(bundle, program) == 6
     eager, seen = torch_policy(checkpoint), trajectories[1]
 
-    def observed(step: int) -> dict:
-        return {
-            "images": {"agentview": seen.images_agentview[step], "wrist": seen.images_wrist[step]},
-            "position": seen.positions[step].astype(float),
-            "quaternion": seen.quaternions[step].astype(float),
-            "opening": float(seen.openings[step]),
-            "instruction": seen.instruction,
-        }
-
     for objects in ((), seen.objects):  # latent, explicit
         for policy in (program, eager):
             policy.set_pace(2)
         for step in range(4):
-            found, expected = (policy.tick(**observed(step), objects=objects) for policy in (program, eager))
+            found, expected = (
+                policy.tick(Job(seen.observation(step), seen.instruction, objects)) for policy in (program, eager)
+            )
             assert found.decoder_passes == expected.decoder_passes and bool(found.decoder_passes) == (step % 2 == 0)
             assert found.rows.shape == (expert.chunk_length, 7)
             np.testing.assert_allclose(found.rows, expected.rows, atol=1e-3)
-    again = program.tick(**observed(3), objects=seen.objects, run=1)
+    again = program.tick(Job(seen.observation(3), seen.instruction, seen.objects, run=1))
     assert again.decoder_passes and np.isfinite(again.rows).all()
 
 

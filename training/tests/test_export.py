@@ -13,8 +13,9 @@ import pytest
 from inspire_policy.bundle import load_bundle
 from inspire_policy.codecs.residual_vq import ResidualVQCodec
 from inspire_policy.engines.protocol import make_engine
+from inspire_policy.observations import PolicyObservation
 from inspire_policy.parity import ParitySample, warm_up
-from inspire_policy.programs.base import graph_files, make_program
+from inspire_policy.programs.base import Job, graph_files, make_program
 from inspire_training import export as exporting
 from inspire_training.codecs.residual_vq import fit_chunks
 from inspire_training.settings import CodecSettings, ExportSettings, TrainSettings
@@ -41,7 +42,8 @@ def test_the_bundle_runs_and_agrees_with_torch(bundle: Path) -> None:
     program = make_program(loaded, make_engine("onnxruntime", graph_files(loaded)))
     assert warm_up(loaded, program) == 8
     images = {name: np.zeros((128, 128, 3), np.uint8) for name in loaded.manifest.cameras}
-    tick = program.tick(images, np.zeros(3), np.array([1.0, 0, 0, 0]), 1.0, "put the milk in the bin", ("milk", "bin"))
+    seen = PolicyObservation(images, np.zeros(3), np.array([1.0, 0, 0, 0]), 1.0)
+    tick = program.tick(Job(seen, "put the milk in the bin", ("milk", "bin")))
     assert tick.rows.shape == (8, 7) and tick.vision_passes == 1 and tick.decoder_passes == 3
     assert sum(record.bytes for record in loaded.manifest.files.values()) < 25e6
     assert loaded.manifest.parity["frames"] == 10

@@ -7,6 +7,8 @@ import pytest
 import torch
 from accelerate import init_empty_weights
 
+from inspire_policy.observations import PolicyObservation
+from inspire_policy.programs.base import Job
 from inspire_policy.sequence import training_sequence
 from inspire_training.checkpoint import Checkpoint, load_checkpoint
 from inspire_training.model.policy import InspirePolicy
@@ -96,7 +98,8 @@ def same_as_published(checkpoint: Checkpoint, plain: PlainMiniVLA, seeds: range)
         instruction = f"pick up the {objects[0]} and place it in the {objects[-1]}"
         image = torch.from_numpy(checkpoint.config.cameras[0].geometry.apply(pixels))[None]
         answers, codes, passes = published_procedure(plain, style, image, instruction, objects, words)
-        tick = policy.tick({"agentview": pixels}, np.zeros(3), np.array([1.0, 0, 0, 0]), 1.0, instruction, objects)
+        seen = PolicyObservation({"agentview": pixels}, np.zeros(3), np.array([1.0, 0, 0, 0]), 1.0)
+        tick = policy.tick(Job(seen, instruction, objects))
         assert tuple(a.word for a in tick.answers) == answers, seed
         np.testing.assert_array_equal(tick.rows, checkpoint.codec().decode(np.array(codes)), err_msg=str(seed))
         assert (tick.vision_passes, passes) == (1, len(objects) + 1)

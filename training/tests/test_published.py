@@ -17,8 +17,9 @@ from torch import nn
 
 from inspire_policy.bundle import load_bundle
 from inspire_policy.engines.protocol import make_engine
+from inspire_policy.observations import PolicyObservation
 from inspire_policy.parity import warm_up
-from inspire_policy.programs.base import graph_files, make_program
+from inspire_policy.programs.base import Job, graph_files, make_program
 from inspire_training.checkpoint import load_checkpoint
 from inspire_training.export import export
 from inspire_training.published.command import main_import, main_write
@@ -250,16 +251,17 @@ def test_the_bundle_of_an_imported_checkpoint_looks_once_and_acts(checkpoint: Pa
     program = make_program(bundle, make_engine("onnxruntime", graph_files(bundle)))
     assert warm_up(bundle, program) == 3
     image = {"agentview": np.random.default_rng(1).integers(0, 256, (224, 224, 3), dtype=np.uint8)}
-    pose = (np.zeros(3), np.array([1.0, 0, 0, 0]), 1.0)
-    tick = program.tick(image, *pose, "Put the milk in the basket", ("milk", "basket"))
+    seen = PolicyObservation(image, np.zeros(3), np.array([1.0, 0, 0, 0]), 1.0)
+    job = Job(seen, "Put the milk in the basket", ("milk", "basket"))
+    tick = program.tick(job)
     assert tick.vision_passes == 1 and tick.decoder_passes == 3 + 6
     assert tick.rows.shape == (8, 7) and bundle.manifest.horizon == 7
     assert {answer.word for answer in tick.answers} <= set(LIBERO.words)
     draft = {answer.object: answer.word for answer in tick.answers}
-    quick = program.tick(image, *pose, "Put the milk in the basket", ("milk", "basket"), draft=draft)
+    quick = program.tick(dataclasses.replace(job, draft=draft))
     assert quick.decoder_passes == 1 + 6 and [a.word for a in quick.answers] == [a.word for a in tick.answers]
     np.testing.assert_allclose(quick.rows, tick.rows, atol=1e-5)
-    forced = program.tick(image, *pose, "put the milk away", ("milk",), forced={"milk": "catch"})
+    forced = program.tick(Job(seen, "put the milk away", ("milk",), forced={"milk": "catch"}))
     assert forced.answers[0].word == "catch" and forced.answers[0].axis == 0
     arrays = np.load(tmp_path / "bundle" / "codec.npz")
     assert not any(name.startswith("kept.") for name in arrays.files), "what only the published folder needs stays out"

@@ -15,8 +15,9 @@ from inspire_policy.answers import AnswerVocabulary
 from inspire_policy.brain import Brain
 from inspire_policy.bundle import load_bundle
 from inspire_policy.engines.protocol import make_engine
+from inspire_policy.observations import PolicyObservation
 from inspire_policy.programs.autoregressive import AutoregressiveProgram
-from inspire_policy.programs.base import graph_files, make_program
+from inspire_policy.programs.base import Job, graph_files, make_program
 from inspire_policy.question_modes import MODES, NO_AXIS, answer_text
 from inspire_sim.results import EpisodeSpec
 from inspire_sim.worlds.registry import make_world
@@ -107,32 +108,30 @@ def run(recording: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def seen(names: tuple[str, ...] = ("agentview", "wrist")) -> dict[str, Any]:
+def job(**options: Any) -> Job:
     rng = np.random.default_rng(0)
-    return {
-        "images": {name: rng.integers(0, 256, (128, 128, 3), dtype=np.uint8) for name in names},
-        "position": np.zeros(3), "quaternion": np.array([1.0, 0, 0, 0]), "opening": 1.0,
-        "instruction": "put the milk in the bin", "objects": ("milk", "bin"),
-    }  # fmt: skip
+    images = {name: rng.integers(0, 256, (128, 128, 3), dtype=np.uint8) for name in ("agentview", "wrist")}
+    seen = PolicyObservation(images, np.zeros(3), np.array([1.0, 0, 0, 0]), 1.0)
+    return Job(seen, "put the milk in the bin", ("milk", "bin"), **options)
 
 
 def check(program: AutoregressiveProgram, texts: tuple[str, ...], *, single: bool) -> None:
     """Answers of the mode, the same with any draft, and those that are forced."""
-    program.check(seen()["instruction"], seen()["objects"])
-    tick = program.tick(**seen())
+    program.check(job().instruction, job().objects)
+    tick = program.tick(job())
     for answer in tick.answers:
         assert answer.word in texts and len(answer.probabilities) == (len(texts) if single else 0)
         assert (answer.axis == NO_AXIS) == (answer.word not in ("grasped",) and (single or answer.word == "0 0 0"))
-    drafted = program.tick(**seen(), draft={answer.object: answer.word for answer in tick.answers})
+    drafted = program.tick(job(draft={answer.object: answer.word for answer in tick.answers}))
     assert drafted.decoder_passes < tick.decoder_passes
-    wrong = program.tick(**seen(), draft={"milk": texts[5 % len(texts)], "bin": texts[-1]})
+    wrong = program.tick(job(draft={"milk": texts[5 % len(texts)], "bin": texts[-1]}))
     for other in (drafted, wrong):
         assert [a.word for a in other.answers] == [a.word for a in tick.answers]
         np.testing.assert_allclose(other.rows, tick.rows, atol=1e-5)
-    forced = program.tick(**seen(), forced={"milk": texts[-1]})
+    forced = program.tick(job(forced={"milk": texts[-1]}))
     assert forced.answers[0].word == texts[-1] and forced.answers[0].forced
     with pytest.raises(ValueError, match="expected one of"):
-        program.tick(**seen(), forced={"milk": "sideways"})
+        program.tick(job(forced={"milk": "sideways"}))
 
 
 def test_a_bundle_answers_in_its_mode_and_says_what_torch_says(run: Path, recording: Path, tmp_path: Path) -> None:
@@ -142,7 +141,7 @@ def test_a_bundle_answers_in_its_mode_and_says_what_torch_says(run: Path, record
     program = make_program(bundle, make_engine("onnxruntime", graph_files(bundle)))
     assert isinstance(program, AutoregressiveProgram)
     check(program, bundle.answers.texts, single=False)
-    torch_tick, tick = TorchPolicy(load_checkpoint(run)).tick(**seen()), program.tick(**seen())
+    torch_tick, tick = TorchPolicy(load_checkpoint(run)).tick(job()), program.tick(job())
     assert [a.word for a in torch_tick.answers] == [a.word for a in tick.answers]
     np.testing.assert_array_equal(torch_tick.rows, tick.rows, err_msg="equal codes, so equal chunks")
     assert tick.decoder_passes <= 2 * 7 + bundle.codec.codes

@@ -20,6 +20,8 @@ from disk import full_disk
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from inspire_policy.observations import PolicyObservation
+from inspire_policy.programs.base import Job
 from inspire_training.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
 from inspire_training.data.augmentation import Augmentation
 from inspire_training.data.damage import DamagedFile
@@ -121,7 +123,8 @@ def test_a_published_model_takes_another_codec_and_question_mode(
     rng = np.random.default_rng(0)
     image = {"agentview": rng.integers(0, 256, (56, 56, 3), dtype=np.uint8)}
     policy = TorchPolicy(checkpoint)
-    tick = policy.tick(image, np.zeros(3), np.array([1.0, 0, 0, 0]), 1.0, "put the milk in the bin", ("milk", "bin"))
+    seen = PolicyObservation(image, np.zeros(3), np.array([1.0, 0, 0, 0]), 1.0)
+    tick = policy.tick(Job(seen, "put the milk in the bin", ("milk", "bin")))
     assert tick.rows.shape == (8, 7)
     assert all(a.word == "catch" or len(a.word.split()) == 3 for a in tick.answers)
     with pytest.raises(ValueError, match="has no published layout"):
@@ -152,7 +155,8 @@ def test_a_published_model_takes_the_sentences_of_pi0_fast(recording: Path, mini
     image = {"agentview": rng.integers(0, 256, (56, 56, 3), dtype=np.uint8)}
     policy = TorchPolicy(checkpoint)
     policy.check("put the milk in the bin", ("milk", "bin"))
-    tick = policy.tick(image, np.zeros(3), np.array([1.0, 0, 0, 0]), 1.0, "put the milk in the bin", ("milk", "bin"))
+    seen = PolicyObservation(image, np.zeros(3), np.array([1.0, 0, 0, 0]), 1.0)
+    tick = policy.tick(Job(seen, "put the milk in the bin", ("milk", "bin")))
     assert policy.horizon == 5 and tick.rows.shape == (8, 7)
     assert {a.word for a in tick.answers} <= set(checkpoint.words.words)
 

@@ -44,7 +44,7 @@ def test_padded_rows_are_not_kept_on_a_device() -> None:
     counts = row_counts(cache_length(checkpoint), codes=False)
     fixed, plain = TorchPolicy(checkpoint, FixedRows(device, counts)), TorchPolicy(checkpoint)
     for sample in recorded(load_bundle(find_bundle("tabletop")))[:3]:
-        mine, theirs = sample.shown_to(fixed), sample.shown_to(plain)
+        mine, theirs = fixed.tick(sample.job), plain.tick(sample.job)
         assert [a.word for a in mine.answers] == [a.word for a in theirs.answers] == list(sample.words)
         assert mine.decoder_passes == theirs.decoder_passes == 3
         assert abs(mine.rows - theirs.rows).max() < 1e-4

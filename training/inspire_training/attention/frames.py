@@ -8,25 +8,17 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 
+from inspire_policy.observations import PolicyObservation
 from inspire_policy.rotations import quaternion_from_rotvec
 
 CAMERA = "agentview"  # the camera whose objects are known
 
 
-@dataclass(frozen=True)
-class Felt:
-    """What the arm feels: position (3,) m, quaternion (4,) x, y, z, w of the tool in the base frame, opening 0..1."""
-
-    position: np.ndarray
-    quaternion: np.ndarray
-    opening: float
-
-    @classmethod
-    def of_vector(cls, vector: np.ndarray) -> Felt:
-        """Of a proprioception vector (10,)."""
-        x, y = (np.asarray(vector[i : i + 3], dtype=np.float64) for i in (3, 6))
-        rotation, _ = cv2.Rodrigues(np.stack([x, y, np.cross(x, y)], axis=1))
-        return cls(np.asarray(vector[:3]), quaternion_from_rotvec(rotation.ravel()), float(vector[9]))
+def pose_of(proprioception: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Position, quaternion and opening of a proprioception vector (10,)."""
+    x, y = (np.asarray(proprioception[i : i + 3], dtype=np.float64) for i in (3, 6))
+    rotation, _ = cv2.Rodrigues(np.stack([x, y, np.cross(x, y)], axis=1))
+    return np.asarray(proprioception[:3]), quaternion_from_rotvec(rotation.ravel()), float(proprioception[9])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,15 +26,14 @@ class SeenFrame:
     """One moment of an episode.
 
     Attributes:
-        step: of the episode. images: camera -> RGB uint8 (H, W, 3), upright. felt: by the arm.
+        step: of the episode. observation: what was seen and felt.
         masks: object -> bool (H, W), its pixels in the image of CAMERA; only of objects that show.
         axes: object -> signed axis of the right answer in the base frame, 0 grasped. holding: whether something is in
             the hand, None where nobody knows.
     """
 
     step: int
-    images: Mapping[str, np.ndarray]
-    felt: Felt
+    observation: PolicyObservation
     masks: Mapping[str, np.ndarray] = field(default_factory=dict)
     axes: Mapping[str, int] = field(default_factory=dict)
     holding: bool | None = None

@@ -53,7 +53,7 @@ class Policy:
 
     def look(self, frame: SeenFrame, episode: SeenEpisode) -> tuple[Look, ...]:
         """Its looks in a frame."""
-        return self.reader.look(frame.images, frame.felt, episode.instruction, episode.objects)
+        return self.reader.look(frame.observation, episode.instruction, episode.objects)
 
     def shares(
         self, frame: SeenFrame, episode: SeenEpisode, looks: Sequence[Look], lenses: Sequence[Lens]

@@ -17,12 +17,11 @@ import torch
 from torch import Tensor
 
 from inspire_policy.directions import asked_name
-from inspire_policy.programs.base import Answer
-from inspire_policy.proprioception import proprioception_vector
+from inspire_policy.observations import PolicyObservation
+from inspire_policy.programs.base import Answer, Job
 from inspire_policy.question_modes import NO_AXIS, question_text
 from inspire_policy.sequence import attention_bias
 from inspire_policy.tokens import padded_instruction_ids
-from inspire_training.attention.frames import Felt
 from inspire_training.attention.layout import token_places
 from inspire_training.attention.lenses import LENSES, Lens, read
 from inspire_training.attention.watching import recorded_attention, recorded_queries
@@ -108,34 +107,19 @@ class Reader:
         """Names of the cameras that it sees through."""
         return tuple(camera.name for camera in self._config.cameras)
 
-    def look(
-        self, images: Mapping[str, np.ndarray], felt: Felt, instruction: str, objects: Sequence[str]
-    ) -> tuple[Look, ...]:
+    def look(self, observation: PolicyObservation, instruction: str, objects: Sequence[str]) -> tuple[Look, ...]:
         """The looks of the answers, in the order of `objects`, and of the action.
 
-        Args:
-            images: camera -> RGB uint8 (H, W, 3), upright.
-
-        Raises:
-            ValueError: a missing camera, or a language model that does not tell its attention.
+        Raises ValueError where a camera is missing, and with a language model that does not tell its attention.
         """
-        tick = self._program.tick(
-            images,
-            felt.position,
-            felt.quaternion,
-            felt.opening,
-            instruction,
-            tuple(objects[: self._config.max_objects]),
-        )
+        tick = self._program.tick(Job(observation, instruction, tuple(objects[: self._config.max_objects])))
         with torch.inference_mode():
-            return self._looks(images, felt, instruction, tick.answers)
+            return self._looks(observation, instruction, tick.answers)
 
-    def _looks(
-        self, images: Mapping[str, np.ndarray], felt: Felt, instruction: str, answers: Sequence[Answer]
-    ) -> tuple[Look, ...]:
-        seen_images, ids = self._inputs(images, instruction)
-        state = proprioception_vector(felt.position, felt.quaternion, felt.opening)
-        seen = self._policy.perceive(seen_images, torch.from_numpy(state)[None], ids)
+    def _looks(self, observation: PolicyObservation, instruction: str, answers: Sequence[Answer]) -> tuple[Look, ...]:
+        seen_images, ids = self._inputs(observation.images, instruction)
+        felt = observation.proprioception
+        seen = self._policy.perceive(seen_images, torch.from_numpy(felt)[None], ids)
         places = token_places(self._policy, seen_images, ids)
         fed = self._feed(seen, felt, instruction, answers)
         with recorded_attention(self._policy.backbone) as layers:
@@ -158,10 +142,9 @@ class Reader:
         ids = padded_instruction_ids(self._tokenizer, instruction, self._config.text_length)
         return seen, torch.from_numpy(ids)[None]
 
-    def _feed(self, seen: Tensor, felt: Felt, instruction: str, answers: Sequence[Answer]) -> _Fed:
+    def _feed(self, seen: Tensor, felt: np.ndarray, instruction: str, answers: Sequence[Answer]) -> _Fed:
         """The sequence that the program fed, at once."""
-        state = proprioception_vector(felt.position, felt.quaternion, felt.opening)
-        ids = self._style.prefix_ids(told(self._template, instruction), state).tolist()
+        ids = self._style.prefix_ids(told(self._template, instruction), felt).tolist()
         prefix = len(ids)
         said: list[int] = []
         stood: list[int] = []

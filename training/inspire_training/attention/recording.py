@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from inspire_policy.directions import REP103
+from inspire_policy.observations import PolicyObservation
 from inspire_policy.recordings import EPISODE, RecordingReader
-from inspire_training.attention.frames import Felt, SeenEpisode, SeenFrame
+from inspire_training.attention.frames import SeenEpisode, SeenFrame
 from inspire_training.attention.regions import BY_PROJECTION, SceneBoxes, Scenes
 from inspire_training.episodes.recorded import RUNNING, Header, read_header, read_recorded
 
@@ -44,8 +45,9 @@ def recorded_episode(path: Path, cameras: Sequence[str], scenes: Scenes) -> Seen
         frames.append(
             SeenFrame(
                 step=i,
-                images=images,
-                felt=Felt(recorded.positions[i], recorded.quaternions[i], float(recorded.openings[i])),
+                observation=PolicyObservation(
+                    images, recorded.positions[i], recorded.quaternions[i], float(recorded.openings[i])
+                ),
                 masks=boxes.masks(positions, shape) if positions and isinstance(boxes, SceneBoxes) else {},
                 axes={o.name: REP103.axis_of[o.direction] for o in objects if o.direction in REP103.axis_of},
                 holding=any(o.grasped for o in objects) if truth is not None else None,

@@ -49,7 +49,7 @@ def draw_sheet(
 
 
 def _row(policy: Policy, frame: SeenFrame, episode: SeenEpisode, looks: Sequence[Look], lens: Lens) -> Row:
-    views = {camera: policy.view(frame.images[camera], camera) for camera in policy.geometries}
+    views = {camera: policy.view(frame.observation.images[camera], camera) for camera in policy.geometries}
     drawn = {
         name: policy.view(np.repeat((mask * np.uint8(255))[..., None], 3, axis=2), CAMERA)[..., 0] / 255.0
         for name, mask in frame.masks.items()

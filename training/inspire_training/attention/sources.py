@@ -12,8 +12,9 @@ from typing import Any
 import h5py
 
 from inspire_policy.directions import REP103
+from inspire_policy.observations import PolicyObservation
 from inspire_policy.recordings import PARTIAL_SUFFIX, SUFFIX
-from inspire_training.attention.frames import Felt, SeenEpisode, SeenFrame
+from inspire_training.attention.frames import SeenEpisode, SeenFrame, pose_of
 from inspire_training.attention.regions import BY_PROJECTION, SceneBoxes, Scenes
 from inspire_training.data.hdf5 import demonstration_files, read_trajectories
 from inspire_training.data.trajectory import Trajectory
@@ -112,8 +113,9 @@ def _grounded_frame(store: GroundingStore, index: int) -> SeenFrame:
     masks = {item.name: store.mask(index, item.name) for item in record.objects if item.bbox_xyxy_px is not None}
     return SeenFrame(
         step=_step(store, index),
-        images={camera: images[index] for camera, images in store.images.items()},
-        felt=Felt.of_vector(store.proprioception[index]),
+        observation=PolicyObservation(
+            {camera: images[index] for camera, images in store.images.items()}, *pose_of(store.proprioception[index])
+        ),
         masks={name: mask for name, mask in masks.items() if mask is not None and mask.any()},
         axes={name: REP103.axis_of[word] for name, word in record.direction.items() if word in REP103.axis_of},
         holding=None if record.gripper is None else record.gripper.holding,
@@ -127,8 +129,7 @@ def _of_trajectory(t: Trajectory, world: str, scenes: Scenes) -> SeenEpisode:
         frames.append(
             SeenFrame(
                 step=step,
-                images={"agentview": t.images_agentview[step], "wrist": t.images_wrist[step]},
-                felt=Felt(t.positions[step], t.quaternions[step], float(t.openings[step])),
+                observation=t.observation(step),
                 axes={name: int(axis) for name, axis in zip(t.objects, t.directions[step])},
                 holding=bool(t.grasped[step].any()),
             )
@@ -138,7 +139,7 @@ def _of_trajectory(t: Trajectory, world: str, scenes: Scenes) -> SeenEpisode:
         ways = (t.positions[:, None] + t.offsets) - (t.positions[:1, None] + t.offsets[:1])
         for step, frame in enumerate(frames):
             moved = {n: boxes.starts[n] + way for n, way in zip(t.objects, ways[step]) if n in boxes.starts}
-            frames[step] = replace(frame, masks=boxes.masks(moved, frame.images["agentview"].shape[:2]))
+            frames[step] = replace(frame, masks=boxes.masks(moved, frame.observation.images["agentview"].shape[:2]))
     return SeenEpisode(
         name=f"{t.task or 'episode'} {t.split} seed {t.seed}",
         seed=t.seed,

@@ -10,6 +10,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from inspire_policy.observations import PolicyObservation
+
 
 @dataclass(frozen=True, kw_only=True)
 class Trajectory:
@@ -73,6 +75,15 @@ class Trajectory:
 
     def __len__(self) -> int:
         return len(self.positions)
+
+    def observation(self, step: int) -> PolicyObservation:
+        """What a policy would have seen and felt."""
+        return PolicyObservation(
+            {"agentview": self.images_agentview[step], "wrist": self.images_wrist[step]},
+            self.positions[step].astype(np.float64),
+            self.quaternions[step].astype(np.float64),
+            float(self.openings[step]),
+        )
 
 
 _DTYPES = {

@@ -13,7 +13,7 @@ from typing import Any
 
 from inspire_policy.brain import Brain
 from inspire_policy.bundle import find_bundle, load_bundle
-from inspire_policy.programs.base import Tick
+from inspire_policy.programs.base import Job, Tick
 from inspire_sim.results import wilson_interval
 from inspire_sim.worlds.base import Observation, World
 from inspire_sim.worlds.registry import make_world
@@ -39,10 +39,7 @@ class Loaded:
         draft: Mapping[str, str] | None = None,
     ) -> Tick:
         """Look, answer and act once; see `inspire_policy.programs.base`."""
-        return self.brain.program.tick(
-            seen.images, seen.tool_position, seen.tool_quaternion, seen.gripper_opening, text, asked,
-            forced=forced or {}, draft=draft,
-        )  # fmt: skip
+        return self.brain.program.tick(Job(seen.for_policy(), text, asked, forced or {}, draft or {}))
 
 
 _loaded: Loaded | None = None

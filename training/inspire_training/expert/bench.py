@@ -7,6 +7,7 @@ is, the work what the tick costs.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import time
@@ -99,15 +100,10 @@ def _way(program: Program, *, asked: bool, drafted: bool = False) -> Callable[[P
     told: list[str] = []
 
     def tick(sample: ParitySample) -> object:
-        told.append(sample.instruction)
-        return program.tick(
-            sample.images,
-            sample.position,
-            sample.quaternion,
-            sample.opening,
-            sample.instruction if asked else told[0],  # one instruction, so that states can be kept
-            sample.objects if asked else (),
-            draft=dict(zip(sample.objects, sample.words)) if drafted else None,
-        )
+        told.append(sample.job.instruction)
+        if asked:
+            return program.tick(dataclasses.replace(sample.job, draft=sample.draft if drafted else {}))
+        # One instruction, so that states can be kept.
+        return program.tick(dataclasses.replace(sample.job, instruction=told[0], objects=()))
 
     return tick

@@ -13,10 +13,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from inspire_policy.action import ActionContract, Lead
-from inspire_policy.brain import Brain, Job
+from inspire_policy.brain import Brain
 from inspire_policy.directions import REP103
 from inspire_policy.execution import ChunkExecutor
-from inspire_policy.observations import PolicyObservation
+from inspire_policy.programs.base import Job
 from inspire_policy.scoring import DIRECTIONS, Scoring
 from inspire_sim.expert import Expert
 from inspire_sim.worlds.base import Observation, Truth
@@ -89,10 +89,7 @@ class PolicyCommander:
             assert decision.step is not None
             return Decided(_sent(decision.step.lead))
         begin = time.monotonic()
-        observation = PolicyObservation(
-            stamp, seen.images, seen.tool_position, seen.tool_quaternion, seen.gripper_opening
-        )
-        tick = self._brain.think(Job(observation, *self._told, {}, self._draft))
+        tick = self._brain.program.tick(Job(seen.for_policy(stamp), *self._told, draft=self._draft))
         self._draft = {answer.object: answer.word for answer in tick.answers}
         step = self._execution.deliver(decision.ticket, tick.leads)
         assert step is not None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,7 @@ class Peer:
     def tick(self, sample: ParitySample) -> Tick:
         """One tick of an observation."""
         self.clock.begin()
-        return sample.shown_to(self.program, draft=dict(zip(sample.objects, sample.words)) if self.draft else None)
+        return self.program.tick(replace(sample.job, draft=sample.draft) if self.draft else sample.job)
 
 
 @dataclass

@@ -16,7 +16,7 @@ import math
 import multiprocessing
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ import torch
 
 from inspire_policy.bundle import find_bundle, load_bundle
 from inspire_policy.engines.protocol import make_engine
-from inspire_policy.programs.base import Program, Tick, graph_files, make_program
+from inspire_policy.programs.base import Job, Program, Tick, graph_files, make_program
 from inspire_training.checkpoint import load_checkpoint
 from inspire_training.data.hdf5 import demonstration_files, read_trajectories
 from inspire_training.data.trajectory import Trajectory
@@ -35,7 +35,7 @@ from inspire_training.settings import ExactnessSettings
 from inspire_training.speed.published_procedure import PublishedProcedure
 
 FILES, RESULT = "files.jsonl", "result.json"
-Job = tuple[Path, tuple[int, ...]]
+Share = tuple[Path, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,11 @@ class Pair:
 
 def exactness(settings: ExactnessSettings) -> dict[str, Any]:
     """Play all observations, print and write the result, and return it. Raises as `Pair.load` does."""
-    jobs = list(planned(settings))
+    shares = list(planned(settings))
     settings.out.mkdir(parents=True, exist_ok=True)
     claim = {"weights": weights_of(settings.bundle), "checkpoint": str(settings.checkpoint), "engine": settings.engine}
     done = _finished(settings.out / FILES, claim)
-    missing = [job for job in jobs if _name(job) not in done]
+    missing = [share for share in shares if _name(share) not in done]
     began, played = time.monotonic(), 0
     for found in _played(settings, missing):
         done[found["file"]] = found
@@ -76,24 +76,24 @@ def exactness(settings: ExactnessSettings) -> dict[str, Any]:
             f"{len(found['different'])} of {found['tokens']} tokens differ",
             flush=True,
         )
-    content = {**claim, **summary([done[_name(job)] for job in jobs])}
+    content = {**claim, **summary([done[_name(share)] for share in shares])}
     write_file(settings.out / RESULT, json.dumps(content, indent=1) + "\n")
     print(text(content))
     return content
 
 
-def _played(settings: ExactnessSettings, jobs: Sequence[Job]) -> Iterator[dict[str, Any]]:
-    """The results of jobs in the order in which they end, of as many processes as are wanted."""
-    workers = min(settings.workers, len(jobs))
+def _played(settings: ExactnessSettings, shares: Sequence[Share]) -> Iterator[dict[str, Any]]:
+    """The results of shares in the order in which they end, of as many processes as are wanted."""
+    workers = min(settings.workers, len(shares))
     if workers > 1:
         with multiprocessing.get_context("spawn").Pool(workers, _load, (settings,)) as pool:
-            yield from pool.imap_unordered(_play, jobs)
-    elif jobs:
+            yield from pool.imap_unordered(_play, shares)
+    elif shares:
         _load(settings)
-        yield from map(_play, jobs)
+        yield from map(_play, shares)
 
 
-def planned(settings: ExactnessSettings) -> Iterator[Job]:
+def planned(settings: ExactnessSettings) -> Iterator[Share]:
     """Files with how many ticks to play of each of their episodes, `ticks` in all. Raises ValueError when there are
     too few.
     """
@@ -121,10 +121,8 @@ def compared(pair: Pair, episode: Trajectory, ticks: int, every: int) -> dict[st
     draft: dict[str, str] = {}
     found: dict[str, Any] = {"ticks": 0, "tokens": 0, "passes": 0, "held": 0, "rows": 0.0, "different": []}
     for frame in range(0, ticks * every, every):
-        images = {"agentview": episode.images_agentview[frame], "wrist": episode.images_wrist[frame]}
-        felt = episode.positions[frame].astype(float), episode.quaternions[frame].astype(float)
-        seen = (images, *felt, float(episode.openings[frame]), episode.instruction, episode.objects)
-        fast, plain = pair.fast.tick(*seen, draft=draft), pair.plain.tick(*seen)
+        job = Job(episode.observation(frame), episode.instruction, episode.objects)
+        fast, plain = pair.fast.tick(replace(job, draft=draft)), pair.plain.tick(job)
         draft = {answer.object: answer.word for answer in fast.answers}
         found["ticks"] += 1
         found["tokens"] += len(plain.answers) + pair.plain.codes
@@ -189,25 +187,25 @@ def _load(settings: ExactnessSettings) -> None:
     _pair = Pair.load(settings), settings.every
 
 
-def _play(job: Job) -> dict[str, Any]:
+def _play(share: Share) -> dict[str, Any]:
     assert _pair is not None
-    path, counts = job
+    path, counts = share
     parts = [
         compared(_pair[0], episode, ticks, _pair[1]) for episode, ticks in zip(read_trajectories(path), counts) if ticks
     ]
     sums: dict[str, Any] = {key: sum(p[key] for p in parts) for key in ("ticks", "tokens", "passes", "held")}
     different = [d for p in parts for d in p["different"]]
-    return {"file": _name(job), **sums, "rows": max(p["rows"] for p in parts), "different": different}
+    return {"file": _name(share), **sums, "rows": max(p["rows"] for p in parts), "different": different}
 
 
-def _name(job: Job) -> str:
-    """What tells a job from others: its file, and how much of it is played."""
-    path, counts = job
+def _name(share: Share) -> str:
+    """What tells a share from others: its file, and how much of it is played."""
+    path, counts = share
     return f"{path.parent.name}/{path.name}:{sum(counts)}"
 
 
 def _finished(path: Path, claim: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Finished jobs of the same weights; a last line that was cut off is left out."""
+    """Finished shares of the same weights; a last line that was cut off is left out."""
     found = {}
     for line in path.read_text().splitlines() if path.is_file() else []:
         try:

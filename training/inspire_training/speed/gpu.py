@@ -20,7 +20,7 @@ from inspire_policy.parity import ParitySample
 from inspire_policy.programs.base import graph_files, make_program
 from inspire_training.checkpoint import Checkpoint, load_checkpoint
 from inspire_training.evaluation.folder import write_file
-from inspire_training.export import export, random_observations
+from inspire_training.export import export, random_jobs
 from inspire_training.policy_torch import TorchPolicy
 from inspire_training.published.importing import import_checkpoint
 from inspire_training.published.random_weights import write_random_run
@@ -101,18 +101,14 @@ def latency(settings: GpuBenchSettings, device: torch.device) -> tuple[Rows, dic
     return rows, {
         "copy bandwidth": f"{able.bandwidth / 1e9:.0f} GB/s",
         "matrix products": f"{able.rate / 1e12:.2f} TFLOP/s, {precision}",
-        "tick": f"one camera, {len(samples[0].objects)} questions, {checkpoint.codec().codes} action codes",
+        "tick": f"one camera, {len(samples[0].job.objects)} questions, {checkpoint.codec().codes} action codes",
     }
 
 
 def reference(checkpoint: Checkpoint, count: int, device: torch.device) -> list[ParitySample]:
     """Random observations with what plain greedy decoding says of them."""
     plain = PublishedProcedure(checkpoint, torch_engine(checkpoint, device))
-    samples = []
-    for observation in random_observations(checkpoint, count):
-        tick = plain.tick(**observation)
-        samples.append(ParitySample(**observation, words=tuple(a.word for a in tick.answers), rows=tick.rows))
-    return samples
+    return [ParitySample.of(job, plain) for job in random_jobs(checkpoint, count)]
 
 
 def random_weights(settings: GpuBenchSettings) -> Path:

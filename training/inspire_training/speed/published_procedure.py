@@ -10,8 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from inspire_policy.codecs.base import leads_from_rows
-from inspire_policy.programs.base import Answer, Tick
-from inspire_policy.proprioception import proprioception_vector
+from inspire_policy.programs.base import Answer, Job, Tick
 from inspire_training.policy_torch import TorchPolicy
 
 
@@ -28,27 +27,16 @@ class PublishedProcedure(TorchPolicy):
         """Answer -> its place among an answer's probabilities."""
         return self._answers.number
 
-    def tick(
-        self,
-        images: Mapping[str, np.ndarray],
-        position: np.ndarray,
-        quaternion: np.ndarray,
-        opening: float,
-        instruction: str,
-        objects: tuple[str, ...],
-        *,
-        forced: Mapping[str, str] | None = None,
-        draft: Mapping[str, str] | None = None,
-        run: int = 0,
-    ) -> Tick:
-        """Look, answer and act once; see AutoregressiveProgram.tick. Raises ValueError where an answer is forced."""
-        if forced:
+    def tick(self, job: Job) -> Tick:
+        """Look, answer and act once; see Program. Raises ValueError where an answer is forced."""
+        if job.forced:
             raise ValueError("published procedure: expected no forced answers, found some")
         begin = time.monotonic()
-        felt = proprioception_vector(position, quaternion, opening)
+        images, felt = job.observation.images, job.observation.proprioception
+        instruction = job.instruction
         ids = self._prefix_ids(instruction, felt)
         both_ways = len(ids) if self._style.prefix_attention == "bidirectional" else 0
-        asked = objects if self._manifest.questions else ()
+        asked = job.objects if self._manifest.questions else ()
         answers: list[Answer] = []
         looked = passes = 0
         watched = 0.0

@@ -14,6 +14,7 @@ from typing import Any
 
 from inspire_bringup.errors import BadInput
 from inspire_policy.agreement import Answer
+from inspire_policy.programs.base import Job
 from inspire_policy.recordings import OUTCOME, SUCCESS, RecordingReader, UnreadableRecording
 
 TOPICS = ("/inspire/answers", "/arm/state_pose", "/sim/truth")
@@ -144,9 +145,7 @@ def fresh_episodes(bundle: str, split: str, seeds: list[int], *, world: str = "t
                 if state.name in objects:
                     objects[state.name].append(state.position.round(5).tolist())
             if not leads:
-                tick = brain.program.tick(
-                    seen.images, seen.tool_position, seen.tool_quaternion, seen.gripper_opening, text, asked
-                )
+                tick = brain.program.tick(Job(seen.for_policy(), text, asked))
                 leads = list(tick.leads[:horizon])
                 axes = brain.bundle.manifest.words.vocabulary.axis_of
                 answers.append((times[-1], [Answer(a.object, a.word, axes[a.word]) for a in tick.answers]))

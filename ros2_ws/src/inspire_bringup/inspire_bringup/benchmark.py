@@ -16,6 +16,7 @@ Exit codes: 0 within all limits, 1 not, 2 bad input, 3 a node that failed.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import tempfile
@@ -89,7 +90,7 @@ def in_process(bundle: Bundle, samples: Sequence[ParitySample], ticks: int) -> d
         sample = samples[number % len(samples)]
         engine.seconds.clear()
         cpu, wall = time.thread_time(), time.perf_counter()
-        sample.shown_to(program)
+        program.tick(sample.job)
         wall, cpu = time.perf_counter() - wall, time.thread_time() - cpu
         if number >= WARM_UP:
             graphs = {graph: sum(seconds) for graph, seconds in engine.seconds.items()}
@@ -103,7 +104,7 @@ def in_process(bundle: Bundle, samples: Sequence[ParitySample], ticks: int) -> d
     passes = {}
     for count in QUESTIONS[: 1 + sum(0 < n <= bundle.manifest.max_questions for n in QUESTIONS)]:
         engine.seconds.clear()
-        samples[0].shown_to(program, objects=bundle.manifest.known_objects[:count])
+        program.tick(dataclasses.replace(samples[0].job, objects=bundle.manifest.known_objects[:count]))
         passes[str(count)] = {graph: len(engine.seconds[graph]) for graph in ("perception", "decoder")}
     return {"ms": {stage: asdict(Timing.of(seconds)) for stage, seconds in stages.items()}, "passes": passes}
 
@@ -131,13 +132,12 @@ def through_ros(
         with RoundTrips(
             bundle.manifest.contract, tuple(bundle.manifest.cameras), processes.pid("policy"), check
         ) as body:
-            body.start(samples[0].instruction, timeout=120.0)
+            body.start(samples[0].job.instruction, timeout=120.0)
             # One pose: a hand that jumped between recorded ones would be a fault to the gate.
+            pose = samples[0].job.observation
             still = [
-                replace(
-                    samples[0], images={camera: cv2.resize(image, CAMERA) for camera, image in sample.images.items()}
-                )
-                for sample in samples
+                replace(pose, images={camera: cv2.resize(image, CAMERA) for camera, image in seen.images.items()})
+                for seen in (sample.job.observation for sample in samples)
             ]
             for number in range(WARM_UP):
                 body.trip(still[number % len(still)])

@@ -24,7 +24,7 @@ from std_msgs.msg import String
 
 from inspire_bringup.errors import StackFailure
 from inspire_policy.action import ActionContract
-from inspire_policy.parity import ParitySample
+from inspire_policy.observations import PolicyObservation
 from inspire_policy.ros.messages import stamp_ns, to_gripper, to_pose_stamped, to_rgb_image
 from inspire_policy.ros.qos import COMMAND, IMAGE, INSTRUCTION, LATCHED, STATE
 
@@ -107,16 +107,15 @@ class RoundTrips:
         self._instruction.publish(String(data=instruction))
         self._until(lambda: self._state == CommanderStatus.ACTING, "status ACTING", timeout)
 
-    def trip(self, sample: ParitySample) -> Trip:
+    def trip(self, seen: PolicyObservation) -> Trip:
         """Publish one observation and wait for its action. Raises StackFailure."""
         stamp, frame = self._stamp, self._contract.frame
         self._stamp += self._period
         messages: list[tuple[Any, Any]] = [
-            (publisher, to_rgb_image(sample.images[camera], stamp, camera))
-            for camera, publisher in self._images.items()
+            (publisher, to_rgb_image(seen.images[camera], stamp, camera)) for camera, publisher in self._images.items()
         ]
-        messages.append((self._pose, to_pose_stamped(sample.position, sample.quaternion, stamp, frame)))
-        messages.append((self._gripper, to_gripper(sample.opening, stamp)))
+        messages.append((self._pose, to_pose_stamped(seen.position, seen.quaternion, stamp, frame)))
+        messages.append((self._gripper, to_gripper(seen.opening, stamp)))
         self._arrived = None
         cpu = cpu_seconds(self._policy) + time.process_time()
         begin = time.monotonic()

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from inspire_policy.bundle import Bundle, BundleError, find_bundle, load_bundle
 from inspire_policy.engines.protocol import AUTO, EngineError, make_engine
 from inspire_policy.execution import MAX_GAP_PERIODS, ChunkExecutor
 from inspire_policy.instructions import checked_instruction, checked_objects, objects_named
-from inspire_policy.observations import PolicyObservation
 from inspire_policy.parity import warm_up
-from inspire_policy.programs.base import Program, Tick, graph_files, make_program
+from inspire_policy.programs.base import Program, graph_files, make_program
 from inspire_policy.programs.grounding import Grounder
 
 REALTIME_GAP_PERIODS = 3.5  # two lost camera images in a row; a simulator's reset and a paused robot are longer
-
-
-@dataclass(frozen=True)
-class Job:
-    """What one inference needs: an observation and the instruction in force."""
-
-    observation: PolicyObservation
-    instruction: str
-    objects: tuple[str, ...]
-    forced: Mapping[str, str] = field(default_factory=dict)  # object -> word to act on instead of the model's answer
-    draft: Mapping[str, str] = field(default_factory=dict)  # object -> word that the model is expected to answer
-    run: int = 0  # changes when the observations do not go on from those before
 
 
 @dataclass(frozen=True)
@@ -137,19 +124,4 @@ class Brain:
             blend=blend,
             catch_up=catch_up,
             added_latency=added_latency,
-        )
-
-    def think(self, job: Job) -> Tick:
-        """One inference."""
-        seen = job.observation
-        return self.program.tick(
-            seen.images,
-            seen.position,
-            seen.quaternion,
-            seen.opening,
-            job.instruction,
-            job.objects,
-            forced=job.forced,
-            draft=job.draft,
-            run=job.run,
         )

@@ -14,6 +14,7 @@ import numpy as np
 
 from inspire_policy.images import ImageGeometry
 from inspire_policy.pairing import EqualStamps, NewestWithin, Pairing
+from inspire_policy.proprioception import proprioception_vector
 
 STATES = ("pose", "gripper")
 
@@ -28,19 +29,24 @@ class ObservationError(ValueError):
 
 @dataclass(frozen=True)
 class PolicyObservation:
-    """What the policy sees and feels at `stamp` ns.
+    """What the policy sees and feels.
 
     Attributes:
-        images: camera -> RGB uint8 (H, W, 3).
+        images: camera -> RGB uint8 (H, W, 3), upright as the camera gives it.
         position, quaternion: of the tool in the base frame, (3,) m and (4,) x, y, z, w.
-        opening: of the gripper, 0 closed .. 1 open.
+        opening: of the gripper, 0 closed .. 1 open. stamp: ns.
     """
 
-    stamp: int
     images: Mapping[str, np.ndarray]
     position: np.ndarray
     quaternion: np.ndarray
     opening: float
+    stamp: int = 0
+
+    @property
+    def proprioception(self) -> np.ndarray:
+        """What the arm feels as the model takes it, float32 (10,). Raises ValueError; see proprioception_vector."""
+        return proprioception_vector(self.position, self.quaternion, self.opening)
 
 
 class ObservationSet:
@@ -144,4 +150,4 @@ class ObservationSet:
         parts = complete.values
         position, quaternion = parts["pose"]
         images = {camera: parts[camera] for camera in self._cameras}
-        return PolicyObservation(complete.stamp, images, position, quaternion, parts["gripper"])
+        return PolicyObservation(images, position, quaternion, parts["gripper"], complete.stamp)

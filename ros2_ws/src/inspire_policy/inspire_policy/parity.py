@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
 
 from inspire_policy.bundle import Bundle, BundleError
-from inspire_policy.programs.base import Program, Tick
+from inspire_policy.observations import PolicyObservation
+from inspire_policy.programs.base import Job, Program
 
 PARITY_FILE = "parity.npz"
 DEFAULT_TOLERANCE = 1e-3
@@ -27,29 +28,26 @@ class ParityError(ValueError):
 
 @dataclass(frozen=True)
 class ParitySample:
-    """One observation as a camera and an arm give it, and what the trained model makes of it.
+    """One observation as a camera and an arm give it, what was asked, and what the trained model makes of it.
 
     Attributes:
-        images: camera -> RGB uint8 (H, W, 3). position (3,) m, quaternion (4,) x, y, z, w, opening 0..1.
-        instruction, objects: what was asked. words: the answers, one per object. rows: (chunk_length, 7) normalised.
+        words: the answers, one per object. rows: (chunk_length, 7) normalised.
     """
 
-    images: Mapping[str, np.ndarray]
-    position: np.ndarray
-    quaternion: np.ndarray
-    opening: float
-    instruction: str
-    objects: tuple[str, ...]
+    job: Job
     words: tuple[str, ...]
     rows: np.ndarray
 
-    def shown_to(
-        self, program: Program, *, objects: tuple[str, ...] | None = None, draft: Mapping[str, str] | None = None
-    ) -> Tick:
-        """One tick of a program that sees this. Args: objects: asked about instead of its own. draft: see Program."""
-        asked = self.objects if objects is None else objects
-        felt = self.position, self.quaternion, self.opening
-        return program.tick(self.images, *felt, self.instruction, asked, draft=draft)
+    @classmethod
+    def of(cls, job: Job, program: Program) -> ParitySample:
+        """What a program makes of a job."""
+        tick = program.tick(job)
+        return cls(job, tuple(answer.word for answer in tick.answers), tick.rows)
+
+    @property
+    def draft(self) -> dict[str, str]:
+        """The right answers, as the draft of a job."""
+        return dict(zip(self.job.objects, self.words))
 
 
 def parity_bytes(samples: Sequence[ParitySample]) -> bytes:
@@ -57,11 +55,12 @@ def parity_bytes(samples: Sequence[ParitySample]) -> bytes:
     arrays: dict[str, np.ndarray] = {}
     texts = []
     for i, sample in enumerate(samples):
-        texts.append({"instruction": sample.instruction, "objects": list(sample.objects), "words": list(sample.words)})
-        state = np.concatenate([sample.position, sample.quaternion, [sample.opening]])
+        job, seen = sample.job, sample.job.observation
+        texts.append({"instruction": job.instruction, "objects": list(job.objects), "words": list(sample.words)})
+        state = np.concatenate([seen.position, seen.quaternion, [seen.opening]])
         arrays[f"{i}/state"] = state.astype(np.float64)
         arrays[f"{i}/rows"] = np.asarray(sample.rows, dtype=np.float32)
-        arrays.update({f"{i}/image_{camera}": image for camera, image in sample.images.items()})
+        arrays.update({f"{i}/image_{camera}": image for camera, image in seen.images.items()})
     stream = io.BytesIO()
     np.savez_compressed(stream, texts=np.array(json.dumps(texts)), **arrays)  # type: ignore[arg-type]
     return stream.getvalue()
@@ -75,12 +74,9 @@ def read_parity(source: str | BinaryIO) -> tuple[ParitySample, ...]:
             state = archive[f"{i}/state"]
             start = f"{i}/image_"
             images = {name[len(start) :]: archive[name] for name in archive.files if name.startswith(start)}
-            samples.append(
-                ParitySample(
-                    images, state[:3], state[3:7], float(state[7]), text["instruction"],
-                    tuple(text["objects"]), tuple(text["words"]), archive[f"{i}/rows"],
-                )
-            )  # fmt: skip
+            seen = PolicyObservation(images, state[:3], state[3:7], float(state[7]))
+            job = Job(seen, text["instruction"], tuple(text["objects"]))
+            samples.append(ParitySample(job, tuple(text["words"]), archive[f"{i}/rows"]))
     return tuple(samples)
 
 
@@ -94,7 +90,8 @@ def warm_up(bundle: Bundle, program: Program) -> int:
     if PARITY_FILE not in manifest.files:
         images = {name: np.zeros((g.height, g.width, 3), dtype=np.uint8) for name, g in manifest.cameras.items()}
         objects = manifest.known_objects[: manifest.max_questions]
-        program.tick(images, np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]), 1.0, "", objects[:1])
+        still = PolicyObservation(images, np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]), 1.0)
+        program.tick(Job(still, "", objects[:1]))
         return 0
     tolerance = float(manifest.parity.get("tolerance", DEFAULT_TOLERANCE))
     samples = read_parity(str(bundle.file(PARITY_FILE)))
@@ -113,7 +110,7 @@ def largest_difference(program: Program, samples: Sequence[ParitySample], tolera
     """
     largest = 0.0
     for number, sample in enumerate(samples):
-        tick = sample.shown_to(program)
+        tick = program.tick(sample.job)
         words = tuple(answer.word for answer in tick.answers)
         difference = float(np.abs(tick.rows - sample.rows).max())
         if words != sample.words or not difference <= tolerance:

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from inspire_policy.observations import PolicyObservation
+
 sys.path.insert(0, str(Path(__file__).parent))
 
 import tiny_bundle
@@ -25,16 +27,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def observation() -> dict:
-    """Arguments of `tick` except instruction and objects."""
+def observation() -> PolicyObservation:
+    """Noise in both cameras, and a pose."""
     random = np.random.default_rng(7)
     images = {camera: random.integers(0, 256, (32, 32, 3), dtype=np.uint8) for camera in tiny_bundle.CAMERAS}
-    return {
-        "images": images,
-        "position": np.array([0.4, 0.1, 0.3]),
-        "quaternion": np.array([1.0, 0.0, 0.0, 0.0]),
-        "opening": 0.5,
-    }
+    return PolicyObservation(images, np.array([0.4, 0.1, 0.3]), np.array([1.0, 0.0, 0.0, 0.0]), 0.5)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from inspire_policy import bundle as bundles
 from inspire_policy.bundle import BundleError, find_bundle, load_bundle, read_manifest, write_bundle
 from inspire_policy.engines.protocol import EngineError, make_engine
 from inspire_policy.parity import ParitySample, parity_bytes, warm_up
-from inspire_policy.programs.base import graph_files, make_program
+from inspire_policy.programs.base import Job, graph_files, make_program
 
 
 @pytest.fixture
@@ -144,12 +144,8 @@ def test_parity_sample_is_checked_on_the_engine(tiny, tmp_path, observation):
     program = make_program(bundle, make_engine("onnxruntime", graph_files(bundle)))
     assert warm_up(bundle, program) == 0
     objects = ("milk", "bin")
-    tick = program.tick(**observation, instruction=tiny_bundle.INSTRUCTION, objects=objects)
-    words = tuple(answer.word for answer in tick.answers)
-    good = ParitySample(
-        **observation, instruction=tiny_bundle.INSTRUCTION, objects=objects, words=words, rows=tick.rows
-    )
-    bad = dataclasses.replace(good, rows=tick.rows + np.float32(0.01))
+    good = ParitySample.of(Job(observation, tiny_bundle.INSTRUCTION, objects), program)
+    bad = dataclasses.replace(good, rows=good.rows + np.float32(0.01))
     for sample, fits in ((good, True), (bad, False)):
         path = tiny_bundle.make_tiny_bundle(tmp_path / f"parity_{fits}", extra={"parity.npz": parity_bytes([sample])})
         checked = load_bundle(path)

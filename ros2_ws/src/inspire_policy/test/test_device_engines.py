@@ -19,7 +19,8 @@ from inspire_policy.engines.tensorrt.api import Api
 from inspire_policy.engines.tensorrt.build_graph import Request, read_timing_cache
 from inspire_policy.engines.tensorrt.build_graph import build as build_graph
 from inspire_policy.engines.tensorrt.engine import TensorRtEngine
-from inspire_policy.programs.base import graph_files, make_program
+from inspire_policy.observations import PolicyObservation
+from inspire_policy.programs.base import Job, graph_files, make_program
 
 ASKED = ("milk", "bin")
 
@@ -52,9 +53,8 @@ def ticks(bundle, engine, count=4):
     draft, found = dict.fromkeys(ASKED, "grasped"), []
     for _ in range(count):
         images = {name: rng.integers(0, 256, (32, 32, 3), dtype=np.uint8) for name in bundle.manifest.cameras}
-        tick = program.tick(
-            images, rng.normal(size=3), np.array([1.0, 0, 0, 0]), 0.5, tiny_bundle.INSTRUCTION, ASKED, draft=draft
-        )
+        seen = PolicyObservation(images, rng.normal(size=3), np.array([1.0, 0, 0, 0]), 0.5)
+        tick = program.tick(Job(seen, tiny_bundle.INSTRUCTION, ASKED, draft=draft))
         draft = {answer.object: answer.word for answer in tick.answers}
         found.append(tick)
     return found

@@ -15,7 +15,8 @@ from inspire_policy.bundle import BundleError, load_bundle
 from inspire_policy.engines.fixed_rows import FixedRows
 from inspire_policy.engines.protocol import Engine, make_engine
 from inspire_policy.manifest import ExpertSpec
-from inspire_policy.programs.base import graph_files, make_program
+from inspire_policy.observations import PolicyObservation
+from inspire_policy.programs.base import Job, graph_files, make_program
 from inspire_policy.programs.expert import ExpertProgram
 from inspire_policy.sequence import MASKED
 
@@ -51,27 +52,27 @@ def made(folder: Path) -> tuple[ExpertProgram, Watched]:
     return program, engine
 
 
-def other(observation: dict) -> dict:
+def other(observation: PolicyObservation) -> PolicyObservation:
     """The same with other images."""
-    return {**observation, "images": {name: 255 - image for name, image in observation["images"].items()}}
+    return dataclasses.replace(observation, images={name: 255 - i for name, i in observation.images.items()})
 
 
-def test_the_same_observation_gives_the_same_chunk(expert: Path, observation: dict) -> None:
+def test_the_same_observation_gives_the_same_chunk(expert: Path, observation: PolicyObservation) -> None:
     first, _ = made(expert)
     second, engine = made(expert)
-    chunk = first.tick(**observation, instruction=INSTRUCTION, objects=OBJECTS).rows
+    chunk = first.tick(Job(observation, instruction=INSTRUCTION, objects=OBJECTS)).rows
     assert chunk.shape == (8, 7) and np.abs(np.diff(chunk, axis=0)).max() > 1e-3, "noise differs from step to step"
-    second.tick(**other(observation), instruction=INSTRUCTION, objects=OBJECTS)
-    assert np.array_equal(second.tick(**observation, instruction=INSTRUCTION, objects=OBJECTS).rows, chunk)
+    second.tick(Job(other(observation), instruction=INSTRUCTION, objects=OBJECTS))
+    assert np.array_equal(second.tick(Job(observation, instruction=INSTRUCTION, objects=OBJECTS)).rows, chunk)
     noises = [given["noise"] for graph, given in engine.given if graph == "expert"]
     assert np.array_equal(noises[0], noises[1]) and abs(float(noises[0].mean())) < 0.5
 
 
-def test_latent_reads_the_prompt_and_explicit_the_answers_too(expert: Path, observation: dict) -> None:
+def test_latent_reads_the_prompt_and_explicit_the_answers_too(expert: Path, observation: PolicyObservation) -> None:
     program, engine = made(expert)
-    latent = program.tick(**observation, instruction=INSTRUCTION, objects=())
+    latent = program.tick(Job(observation, instruction=INSTRUCTION, objects=()))
     assert latent.answers == () and latent.decoder_passes == 1
-    explicit = program.tick(**observation, instruction=INSTRUCTION, objects=OBJECTS)
+    explicit = program.tick(Job(observation, instruction=INSTRUCTION, objects=OBJECTS))
     assert [answer.object for answer in explicit.answers] == list(OBJECTS) and explicit.decoder_passes == 3
     prompt, answered = (given for graph, given in engine.given if graph == "expert")
     fed = next(given["token_ids"] for graph, given in engine.given if graph == "decoder")
@@ -83,33 +84,33 @@ def test_latent_reads_the_prompt_and_explicit_the_answers_too(expert: Path, obse
     np.testing.assert_allclose(answered["states"][:, :, :rows], prompt["states"][:, :, :rows], atol=1e-5)
     word = explicit.answers[0].word
     wrong = next(w for w in ("left", "right") if w != word)
-    forced = program.tick(**observation, instruction=INSTRUCTION, objects=OBJECTS, forced={"milk": wrong})
+    forced = program.tick(Job(observation, instruction=INSTRUCTION, objects=OBJECTS, forced={"milk": wrong}))
     assert forced.answers[0].word == wrong and not np.allclose(forced.rows, explicit.rows, atol=1e-4)
 
 
-def test_a_draft_costs_one_pass_and_changes_nothing(expert: Path, observation: dict) -> None:
+def test_a_draft_costs_one_pass_and_changes_nothing(expert: Path, observation: PolicyObservation) -> None:
     program, _ = made(expert)
-    plain = program.tick(**observation, instruction=INSTRUCTION, objects=OBJECTS)
+    plain = program.tick(Job(observation, instruction=INSTRUCTION, objects=OBJECTS))
     draft = {answer.object: answer.word for answer in plain.answers}
-    drafted = program.tick(**observation, instruction=INSTRUCTION, objects=OBJECTS, draft=draft)
+    drafted = program.tick(Job(observation, instruction=INSTRUCTION, objects=OBJECTS, draft=draft))
     assert drafted.decoder_passes == 1 and drafted.answers[1].word == plain.answers[1].word
     np.testing.assert_allclose(drafted.rows, plain.rows, atol=1e-5)
 
 
-def test_answers_that_are_not_read_change_nothing(tmp_path: Path, observation: dict) -> None:
+def test_answers_that_are_not_read_change_nothing(tmp_path: Path, observation: PolicyObservation) -> None:
     folder = tiny_bundle.make_tiny_bundle(tmp_path / "prompt", codec="sampled", reads_answers=False)
     program, _ = made(folder)
-    latent = program.tick(**observation, instruction=INSTRUCTION, objects=())
-    explicit = program.tick(**observation, instruction=INSTRUCTION, objects=OBJECTS)
+    latent = program.tick(Job(observation, instruction=INSTRUCTION, objects=()))
+    explicit = program.tick(Job(observation, instruction=INSTRUCTION, objects=OBJECTS))
     assert len(explicit.answers) == 2
     np.testing.assert_allclose(explicit.rows, latent.rows, atol=1e-6)
 
 
-def test_dual_rate_keeps_states_and_sees_new_images(expert: Path, observation: dict) -> None:
+def test_dual_rate_keeps_states_and_sees_new_images(expert: Path, observation: PolicyObservation) -> None:
     program, engine = made(expert)
     program.set_pace(3)
     arguments = {"instruction": INSTRUCTION, "objects": OBJECTS}
-    ticks = [program.tick(**o, **arguments) for o in (observation, other(observation), observation, observation)]
+    ticks = [program.tick(Job(o, **arguments)) for o in (observation, other(observation), observation, observation)]
     assert [t.decoder_passes for t in ticks] == [3, 0, 0, 3]
     given = [inputs for graph, inputs in engine.given if graph == "expert"]
     assert np.array_equal(given[0]["states"], given[1]["states"])
@@ -127,29 +128,29 @@ def test_dual_rate_keeps_states_and_sees_new_images(expert: Path, observation: d
         {"forced": {"milk": "left"}},
     ],
 )
-def test_nothing_is_kept_across_a_change(expert: Path, observation: dict, change: dict) -> None:
+def test_nothing_is_kept_across_a_change(expert: Path, observation: PolicyObservation, change: dict) -> None:
     program, _ = made(expert)
     program.set_pace(100)
     arguments = {"instruction": INSTRUCTION, "objects": OBJECTS, "run": 0}
-    assert program.tick(**observation, **arguments).decoder_passes
-    assert not program.tick(**other(observation), **arguments).decoder_passes
-    changed = program.tick(**observation, **{**arguments, **change})
+    assert program.tick(Job(observation, **arguments)).decoder_passes
+    assert not program.tick(Job(other(observation), **arguments)).decoder_passes
+    changed = program.tick(Job(observation, **{**arguments, **change}))
     assert changed.decoder_passes, "the language model read anew"
-    fresh = made(expert)[0].tick(**observation, **{**arguments, **change})
+    fresh = made(expert)[0].tick(Job(observation, **{**arguments, **change}))
     np.testing.assert_array_equal(changed.rows, fresh.rows)
 
 
-def test_a_failure_in_between_leaves_nothing_behind(expert: Path, observation: dict) -> None:
+def test_a_failure_in_between_leaves_nothing_behind(expert: Path, observation: PolicyObservation) -> None:
     program, _ = made(expert)
     program.set_pace(100)
     arguments = {"instruction": INSTRUCTION, "objects": OBJECTS}
-    program.tick(**observation, **arguments)
+    program.tick(Job(observation, **arguments))
     with pytest.raises(ValueError, match="expected one of"):
-        program.tick(**observation, **arguments, forced={"milk": "sideways"})
-    assert program.tick(**observation, **arguments).decoder_passes
+        program.tick(Job(observation, **arguments, forced={"milk": "sideways"}))
+    assert program.tick(Job(observation, **arguments)).decoder_passes
 
 
-def test_engines_of_fixed_row_counts_give_the_same_states(expert: Path, observation: dict) -> None:
+def test_engines_of_fixed_row_counts_give_the_same_states(expert: Path, observation: PolicyObservation) -> None:
     bundle = load_bundle(expert)
 
     class Counted:
@@ -168,8 +169,8 @@ def test_engines_of_fixed_row_counts_give_the_same_states(expert: Path, observat
 
     fixed = make_program(bundle, FixedRows(Counted(), (64, tiny_bundle.CACHE)))
     arguments = {"instruction": INSTRUCTION, "objects": OBJECTS}
-    expected = made(expert)[0].tick(**observation, **arguments)
-    np.testing.assert_allclose(fixed.tick(**observation, **arguments).rows, expected.rows, atol=1e-5)
+    expected = made(expert)[0].tick(Job(observation, **arguments))
+    np.testing.assert_allclose(fixed.tick(Job(observation, **arguments)).rows, expected.rows, atol=1e-5)
 
 
 def test_what_does_not_fit_is_refused(expert: Path, tiny: Path) -> None:

@@ -7,7 +7,7 @@ import tiny_bundle
 from inspire_policy.bundle import load_bundle
 from inspire_policy.engines.fixed_rows import FixedRows, decoder_graph, row_counts
 from inspire_policy.engines.protocol import EngineError, make_engine
-from inspire_policy.programs.base import graph_files, make_program
+from inspire_policy.programs.base import Job, graph_files, make_program
 
 
 class OfFixedRows:
@@ -40,11 +40,11 @@ def test_a_tick_is_the_same_with_fixed_rows(tmp_path, observation, codec):
     counts = (*((1,) if codec == "bins" else ()), 24, tiny_bundle.CACHE)
     fixed = OfFixedRows(engine, counts)
     told = {"instruction": tiny_bundle.INSTRUCTION, "objects": ("milk", "bin")}
-    free = make_program(bundle, engine).tick(**observation, **told)
+    free = make_program(bundle, engine).tick(Job(observation, **told))
     program = make_program(bundle, FixedRows(fixed, counts))
     draft = {answer.object: answer.word for answer in free.answers}
     for given in ({}, draft, {"milk": draft["milk"]}):
-        tick = program.tick(**observation, **told, draft=given)
+        tick = program.tick(Job(observation, **told, draft=given))
         assert [a.word for a in tick.answers] == [a.word for a in free.answers]
         np.testing.assert_allclose(tick.rows, free.rows, atol=1e-5)
     assert set(fixed.ran) == set(counts)

@@ -12,10 +12,10 @@ import tiny_bundle
 from inspire_policy.bundle import Bundle, load_bundle
 from inspire_policy.engines.protocol import make_engine
 from inspire_policy.images import ImageGeometry
+from inspire_policy.observations import PolicyObservation
 from inspire_policy.overlay import CAMERA_SIDE, LINE, Mark, draw_overlay
 from inspire_policy.programs.base import graph_files
 from inspire_policy.programs.grounding import WINDOW, Grounder
-from inspire_policy.proprioception import proprioception_vector
 from inspire_policy.sequence import attention_bias
 from inspire_policy.tokens import padded_instruction_ids, token_id
 
@@ -32,13 +32,13 @@ def grounder(bundle: Bundle) -> Grounder:
     return Grounder(bundle, make_engine("onnxruntime", graph_files(bundle)))
 
 
-def test_answers_are_the_models_own_by_whole_passes(grounding: Bundle, observation: dict) -> None:
+def test_answers_are_the_models_own_by_whole_passes(grounding: Bundle, observation: PolicyObservation) -> None:
     """Every location by a pass over the whole sequence, nothing cached, gives the same pixels."""
-    found = grounder(grounding).ground(**observation, instruction=INSTRUCTION, questions=[("box", "milk")])[0]
+    found = grounder(grounding).ground(observation, instruction=INSTRUCTION, questions=[("box", "milk")])[0]
     engine, manifest = make_engine("onnxruntime", graph_files(grounding)), grounding.manifest
-    felt = proprioception_vector(observation["position"], observation["quaternion"], observation["opening"])
+    felt = observation.proprioception
     text = "Find the milk"
-    inputs = {f"image_{c}": g.apply(observation["images"][c])[None] for c, g in manifest.cameras.items()}
+    inputs = {f"image_{c}": g.apply(observation.images[c])[None] for c, g in manifest.cameras.items()}
     inputs["proprioception"] = felt[None]
     ids = padded_instruction_ids(grounding.tokenizer, text, manifest.perception.text_length)
     seen = engine.run("perception", {**inputs, "instruction_ids": ids[None]})["embeddings"]
@@ -72,18 +72,18 @@ def test_answers_are_the_models_own_by_whole_passes(grounding: Bundle, observati
     assert (found.task, found.object) == ("box", "milk") and 0 < found.confidence <= 1
 
 
-def test_pixels_are_the_cameras_whatever_the_model_sees(grounding: Bundle, observation: dict) -> None:
+def test_pixels_are_the_cameras_whatever_the_model_sees(grounding: Bundle, observation: PolicyObservation) -> None:
     """An upside-down model image gives mirrored pixels; a larger camera image larger ones."""
     ask = {"instruction": INSTRUCTION, "questions": [("point", "milk"), ("trace", "")]}
-    point, trace = grounder(grounding).ground(**observation, **ask)
+    point, trace = grounder(grounding).ground(observation, **ask)
     assert point.points.shape == (1, 2) and trace.points.shape == (10, 2)
     cameras = {name: dataclasses.replace(g, flip="rotate180") for name, g in grounding.manifest.cameras.items()}
     flipped = dataclasses.replace(grounding, manifest=dataclasses.replace(grounding.manifest, cameras=cameras))
-    turned = {**observation, "images": {n: i[::-1, ::-1].copy() for n, i in observation["images"].items()}}
-    other = grounder(flipped).ground(**turned, **ask)
+    turned = dataclasses.replace(observation, images={n: i[::-1, ::-1] for n, i in observation.images.items()})
+    other = grounder(flipped).ground(turned, **ask)
     np.testing.assert_allclose(other[0].points, 32 - point.points, atol=1e-3)
-    big = {name: np.repeat(np.repeat(i, 2, 0), 2, 1) for name, i in observation["images"].items()}
-    large = grounder(grounding).ground(**{**observation, "images": big}, **ask)
+    big = {name: np.repeat(np.repeat(i, 2, 0), 2, 1) for name, i in observation.images.items()}
+    large = grounder(grounding).ground(dataclasses.replace(observation, images=big), **ask)
     np.testing.assert_allclose(large[1].points, 2 * trace.points, atol=1e-2)
     assert isinstance(grounding.manifest.cameras["agentview"], ImageGeometry)
 

@@ -130,13 +130,14 @@ class Rig:
     def _make_cameras(self, bundle: str) -> None:
         found = load_bundle(find_bundle(bundle))
         sample = read_parity(str(found.file(PARITY_FILE)))[0]
-        self.instruction_text = sample.instruction
+        images = sample.job.observation.images
+        self.instruction_text = sample.job.instruction
         topics = {
             camera: self.node.create_publisher(Image, f"camera/{camera}/color/image_raw", qos.IMAGE)
             for camera in found.manifest.cameras
         }
         publish = {camera: publisher.publish for camera, publisher in topics.items()}
-        self.cameras = cameras.Cameras(publish, self.now, {camera: sample.images[camera] for camera in topics})
+        self.cameras = cameras.Cameras(publish, self.now, {camera: images[camera] for camera in topics})
 
     def __enter__(self) -> Rig:
         for part in (self.lag, *self._threads, self.commander, self.cameras):

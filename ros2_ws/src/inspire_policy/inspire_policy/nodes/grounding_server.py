@@ -116,9 +116,7 @@ class GroundingServer:
                 self._grounder = asked.brain, asked.brain.grounder()
             grounder, seen = self._grounder[1], asked.observation
             questions = grounder.questions(asked.tasks, asked.objects, asked.instruction)
-            found = grounder.ground(
-                seen.images, seen.position, seen.quaternion, seen.opening, asked.instruction, questions
-            )
+            found = grounder.ground(seen, asked.instruction, questions)
             height, width = seen.images[grounder.camera].shape[:2]
             outcome = _Result(grounder.camera, (width, height), found)
         except REFUSALS as error:

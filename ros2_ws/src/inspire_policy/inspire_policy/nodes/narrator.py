@@ -8,11 +8,10 @@ from inspire_msgs.msg import ActionChunk, DirectionAnswers
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 
-from inspire_policy.brain import Job
 from inspire_policy.execution import Step
 from inspire_policy.manifest import Manifest
 from inspire_policy.overlay import Mark, draw_overlay
-from inspire_policy.programs.base import Tick
+from inspire_policy.programs.base import Job, Tick
 from inspire_policy.ros.messages import to_action, to_answers, to_rgb_image, to_stamp
 from inspire_policy.ros.qos import COMMAND, IMAGE, LATCHED
 

@@ -18,7 +18,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
 from inspire_policy.action import ActionContract
-from inspire_policy.brain import Brain, Job
+from inspire_policy.brain import Brain
 from inspire_policy.bundle import BundleError
 from inspire_policy.engines.protocol import EngineError
 from inspire_policy.execution import ChunkExecutor, Step
@@ -31,7 +31,7 @@ from inspire_policy.nodes.observer import Observer
 from inspire_policy.nodes.parameters import declare_parameters
 from inspire_policy.nodes.thinker import Request, Thinker
 from inspire_policy.observations import PolicyObservation
-from inspire_policy.programs.base import Tick
+from inspire_policy.programs.base import Job, Tick
 from inspire_policy.ros.commander import Commander
 from inspire_policy.ros.diagnostics import Diagnostics, Level, Report
 from inspire_policy.ros.lifecycle import ConfigurableNode, started

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from rclpy.node import Node
 
-from inspire_policy.brain import Brain, Job
+from inspire_policy.brain import Brain
 from inspire_policy.execution import Ticket
 from inspire_policy.inference import InferenceThread
-from inspire_policy.programs.base import Tick
+from inspire_policy.programs.base import Job, Tick
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Thinker:
         self._thread.close()
 
     def _think(self, request: Request) -> Tick:
-        tick = request.brain.think(request.job)
+        tick = request.brain.program.tick(request.job)
         self._inferences, self._passes = self._inferences + 1, self._passes + tick.decoder_passes
         time.sleep(self._added)
         return tick

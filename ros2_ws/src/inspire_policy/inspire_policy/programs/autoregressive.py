@@ -18,9 +18,8 @@ import numpy as np
 from inspire_policy.bundle import Bundle
 from inspire_policy.codecs.base import leads_from_rows
 from inspire_policy.engines.protocol import Engine
-from inspire_policy.programs.base import Answer, Tick
+from inspire_policy.programs.base import Answer, Job, Tick
 from inspire_policy.programs.cache import CachedDecoder
-from inspire_policy.proprioception import proprioception_vector
 from inspire_policy.question_modes import answer_axis
 from inspire_policy.tokens import padded_instruction_ids
 
@@ -65,44 +64,19 @@ class AutoregressiveProgram:
                 f"{rows}; shorten it"
             )
 
-    def tick(
-        self,
-        images: Mapping[str, np.ndarray],
-        position: np.ndarray,
-        quaternion: np.ndarray,
-        opening: float,
-        instruction: str,
-        objects: tuple[str, ...],
-        *,
-        forced: Mapping[str, str] | None = None,
-        draft: Mapping[str, str] | None = None,
-        run: int = 0,
-    ) -> Tick:
-        """Look, answer and act once.
-
-        Args:
-            images: camera -> RGB uint8 (H, W, 3), upright as the camera gives it.
-            position: of the tool frame in the base frame, (3,) m. quaternion: (4,) x, y, z, w. opening: 0 closed .. 1
-                open.
-            instruction: as spoken. objects: to be asked about, in order; empty asks nothing.
-            forced: object -> answer to feed instead of the model's own.
-            draft: object -> answer that is expected, as of the last tick; only the time it takes depends on it.
-            run: changes when observations do not go on from those before; nothing is kept across such a change.
-
-        Raises:
-            ValueError: wrong images or numbers, or a sequence that does not fit.
-        """
+    def tick(self, job: Job) -> Tick:
+        """See Program."""
         start = time.monotonic()
-        felt = proprioception_vector(position, quaternion, opening)
-        embeddings = self._perceive(images, felt, instruction)
+        felt, instruction = job.observation.proprioception, job.instruction
+        embeddings = self._perceive(job.observation.images, felt, instruction)
         seen = time.monotonic()
         self._decoder.begin()
-        asked = objects if self._manifest.questions else ()
+        asked = job.objects if self._manifest.questions else ()
         prefix, action = (
             self._prefix_ids(instruction, felt),
             self._style.action_ids(instruction, self._codec.queries),
         )
-        answers, logits, hidden = self._ask(embeddings, prefix, asked, action, draft or {}, forced or {})
+        answers, logits, hidden = self._ask(embeddings, prefix, asked, action, job.draft, job.forced)
         rows = self._codec.decode(self._head(hidden) if self._codec.queries else self._generate(logits[-1]))
         end = time.monotonic()
         return Tick(

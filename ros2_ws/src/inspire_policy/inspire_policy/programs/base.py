@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +12,7 @@ import numpy as np
 from inspire_policy.action import Lead
 from inspire_policy.bundle import Bundle, BundleError
 from inspire_policy.engines.protocol import Engine
+from inspire_policy.observations import PolicyObservation
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,28 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Job:
+    """What one inference needs.
+
+    Attributes:
+        observation: what is seen and felt. instruction: as spoken.
+        objects: to be asked about, in order; empty asks nothing.
+        forced: object -> answer to feed instead of the model's own.
+        draft: object -> answer that is expected, as of the last tick; only the time it takes depends on it.
+        run: changes when observations do not go on from those before; nothing is kept across such a change.
+    """
+
+    observation: PolicyObservation
+    instruction: str
+    objects: tuple[str, ...]
+    forced: Mapping[str, str] = field(default_factory=dict)
+    draft: Mapping[str, str] = field(default_factory=dict)
+    run: int = 0
+
+
+@dataclass(frozen=True)
 class Tick:
-    """One inference.
+    """What one inference says.
 
     Attributes:
         answers: in order of mention. leads: the chunk. rows: (chunk_length, 7) the same, normalised.
@@ -58,20 +79,8 @@ class Program(Protocol):
     def check(self, instruction: str, objects: tuple[str, ...]) -> None:
         """Raises ValueError when an instruction with these objects does not fit the model."""
 
-    def tick(
-        self,
-        images: Mapping[str, np.ndarray],
-        position: np.ndarray,
-        quaternion: np.ndarray,
-        opening: float,
-        instruction: str,
-        objects: tuple[str, ...],
-        *,
-        forced: Mapping[str, str] | None = None,
-        draft: Mapping[str, str] | None = None,
-        run: int = 0,
-    ) -> Tick:
-        """One inference; see AutoregressiveProgram.tick."""
+    def tick(self, job: Job) -> Tick:
+        """Look, answer and act once. Raises ValueError on wrong images or numbers, or a sequence that does not fit."""
 
     def set_pace(self, language_every: int) -> None:
         """Run the language model only in every so many ticks, where a program can act on what it kept of the last one.

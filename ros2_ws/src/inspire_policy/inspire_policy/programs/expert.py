@@ -23,8 +23,7 @@ from inspire_policy.bundle import Bundle
 from inspire_policy.codecs.base import leads_from_rows
 from inspire_policy.engines.protocol import Engine
 from inspire_policy.programs.autoregressive import AutoregressiveProgram
-from inspire_policy.programs.base import Answer, Tick
-from inspire_policy.proprioception import proprioception_vector
+from inspire_policy.programs.base import Answer, Job, Tick
 from inspire_policy.sequence import MASKED
 
 Key = tuple[int, str, tuple[str, ...], tuple[tuple[str, str], ...]]
@@ -70,30 +69,18 @@ class ExpertProgram(AutoregressiveProgram):
                 f"instruction: expected at most {self._spec.context_rows} rows for the expert, found {rows}; shorten it"
             )
 
-    def tick(
-        self,
-        images: Mapping[str, np.ndarray],
-        position: np.ndarray,
-        quaternion: np.ndarray,
-        opening: float,
-        instruction: str,
-        objects: tuple[str, ...],
-        *,
-        forced: Mapping[str, str] | None = None,
-        draft: Mapping[str, str] | None = None,
-        run: int = 0,
-    ) -> Tick:
-        """Look, read or go on with what was read, and sample; arguments as of AutoregressiveProgram."""
+    def tick(self, job: Job) -> Tick:
+        """Look, read or go on with what was read, and sample; see Program."""
         start = time.monotonic()
-        felt = proprioception_vector(position, quaternion, opening)
-        patches = self._perceive(images, felt, instruction)
+        felt, instruction = job.observation.proprioception, job.instruction
+        patches = self._perceive(job.observation.images, felt, instruction)
         seen = time.monotonic()
-        asked = objects if self._manifest.questions else ()
-        key = (run, instruction, asked, tuple(sorted((forced or {}).items())))
+        asked = job.objects if self._manifest.questions else ()
+        key = (job.run, instruction, asked, tuple(sorted(job.forced.items())))
         kept, passes = self._kept, 0
         if kept is None or kept.key != key or kept.ticks >= self._every:
             self._kept = None  # a failure leaves nothing behind
-            kept = self._read(key, patches, self._prefix_ids(instruction, felt), draft or {}, forced or {})
+            kept = self._read(key, patches, self._prefix_ids(instruction, felt), job.draft, job.forced)
             self._kept, passes = kept, self._decoder.passes
         kept.ticks += 1
         read = time.monotonic()

@@ -17,9 +17,9 @@ import numpy as np
 from inspire_policy.bundle import Bundle
 from inspire_policy.engines.protocol import Engine
 from inspire_policy.manifest import GroundingTask
+from inspire_policy.observations import PolicyObservation
 from inspire_policy.pixel_maps import pixel_map
 from inspire_policy.programs.cache import CachedDecoder
-from inspire_policy.proprioception import proprioception_vector
 from inspire_policy.tokens import padded_instruction_ids, token_id
 
 WINDOW = 4  # steps on either side of a location that count as around it
@@ -94,16 +94,10 @@ class Grounder:
         return asked
 
     def ground(
-        self,
-        images: Mapping[str, np.ndarray],
-        position: np.ndarray,
-        quaternion: np.ndarray,
-        opening: float,
-        instruction: str,
-        questions: Sequence[tuple[str, str]],
+        self, observation: PolicyObservation, instruction: str, questions: Sequence[tuple[str, str]]
     ) -> tuple[Grounded, ...]:
-        """Answers in the order of the questions; the other arguments as of a program's tick. Raises ValueError."""
-        felt = proprioception_vector(position, quaternion, opening)
+        """Answers in the order of the questions. Raises ValueError."""
+        felt, images = observation.proprioception, observation.images
         prepared = {f"image_{c}": g.apply(images[c])[None] for c, g in self._manifest.cameras.items()}
         height, width = images[self.camera].shape[:2]
         geometry = self._manifest.cameras[self.camera]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from inspire_policy.action import ActionContract
+from inspire_policy.observations import PolicyObservation
 
 if TYPE_CHECKING:
     from inspire_sim.worlds.camera_view import CameraView
@@ -36,6 +37,10 @@ class Observation:
     tool_position: np.ndarray
     tool_quaternion: np.ndarray
     gripper_opening: float
+
+    def for_policy(self, stamp: int = 0) -> PolicyObservation:
+        """The same as a policy takes it, observed at `stamp` ns."""
+        return PolicyObservation(self.images, self.tool_position, self.tool_quaternion, self.gripper_opening, stamp)
 
 
 @dataclass(frozen=True)

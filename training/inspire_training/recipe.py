@@ -3,12 +3,14 @@
 A recipe is data, a `Plan`: demonstrations of the expert; glances (many scenes, few frames each, against wrong
 objects); behaviour cloning; two DAgger rounds (arXiv 1011.0686) of the policy so far; a long training on everything
 with a falling learning rate; a third round that wanders on purpose, against answers that the usual paths hardly ever
-need, and a short training with it; export. Its continuous codec needs no fitting; `inspire codec` is for the others.
+need; glances from far away, against the same, collected beside the first trainings on a core that they leave idle; a
+training with both; export. Its continuous codec needs no fitting; `inspire codec` is for the others.
 """
 
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,10 +25,17 @@ RecipeName = Literal["tabletop", "libero_object"]
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage: what it does, and what it leaves behind in the recipe's folders."""
+    """One stage: what it does, and what it leaves behind in the recipe's folders.
+
+    Attributes:
+        trains: it leaves all cores but one idle. aside: it needs nothing of the stages before it and is done beside the
+            trainings; its place is where it must have ended.
+    """
 
     name: str
     run: Callable[[], Any]
+    trains: bool = False
+    aside: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +45,8 @@ class Plan:
     Attributes:
         world, tasks: where to learn what; every task of the world when empty.
         demos, glances, dagger: episodes. minutes: of cloning, mending and the last training, on one CPU core.
-        detours: episodes of the wandering DAgger round; polish: minutes of the training after it. 0: neither.
+        detours: episodes of the wandering DAgger round; far: glances from far away; polish: minutes of the training
+            after them. Without detours none of them.
         counterfactual, balance, patches: see `TrainSettings`; every training has them, as a policy that has learned
             to ignore its answers unlearns it slowly.
     """
@@ -48,6 +58,7 @@ class Plan:
     dagger: tuple[int, int] = (80, 60)
     minutes: tuple[float, float, float] = (25, 15, 55)
     detours: int = 0
+    far: int = 0
     polish: float = 0
     counterfactual: float = 0.2
     balance: float = 0.5
@@ -55,7 +66,7 @@ class Plan:
 
 
 PLANS: dict[str, Plan] = {
-    "tabletop": Plan(world="tabletop", detours=120, polish=30),
+    "tabletop": Plan(world="tabletop", detours=120, far=800, polish=45),
     "libero_object": Plan(
         world="libero_object", tasks=("0", "1", "2", "3", "4"), demos=160, glances=600, minutes=(25, 12, 40)
     ),
@@ -73,7 +84,7 @@ class RecipeSettings:
     """Folder of the runs, the record of finished stages and the bundle; runs/RECIPE when not given."""
     questions: Literal["inspire", "none"] = "inspire"
     workers: int = 2
-    """Processes that collect."""
+    """Processes that collect; one of them less beside a training."""
     threads: int = 1
     """CPU threads of training."""
     scale: float = 1.0
@@ -94,7 +105,9 @@ def stages(s: RecipeSettings) -> list[Stage]:
     def episodes(number: int) -> int:
         return max(2, round(number * s.scale))
 
-    def demos(name: str, count: int, seed: int, glance: int) -> Callable[[], None]:
+    def demos(
+        name: str, count: int, seed: int, glance: int, wander: tuple[int, int] = (0, 0), workers: int = s.workers
+    ) -> Callable[[], None]:
         def run() -> None:
             from inspire_training import collect
 
@@ -105,8 +118,9 @@ def stages(s: RecipeSettings) -> list[Stage]:
                     seed=seed + s.seed,
                     world=plan.world,
                     tasks=plan.tasks,
-                    workers=s.workers,
+                    workers=workers,
                     glance=glance,
+                    wander=wander,
                 )
             )
 
@@ -185,39 +199,81 @@ def stages(s: RecipeSettings) -> list[Stage]:
     listed = [
         Stage("demos", demos("demos", plan.demos, 0, 0)),
         Stage("glances", demos("glances", plan.glances, 10_000, 24)),
-        Stage("clone", train("clone", first, clone)),
+        Stage("clone", train("clone", first, clone), trains=True),
         Stage("dagger1", dagger("dagger1", "clone", plan.dagger[0], 100_000)),
-        Stage("mend", train("mend", second, mend, "clone")),
+        Stage("mend", train("mend", second, mend, "clone"), trains=True),
         Stage("dagger2", dagger("dagger2", "mend", plan.dagger[1], 101_000)),
-        Stage("final", train("final", third, final, "mend", rate=7e-4, last=True)),
+        Stage("final", train("final", third, final, "mend", rate=7e-4, last=True), trains=True),
     ]
     if not plan.detours:
         return [*listed, Stage("export", partial(export, "final"))]
+    everything = third | {"detours": 2.0, "far": 1.0}
+    far = demos("far", plan.far, 300_000, 40, wander=(28, 0), workers=max(1, s.workers - 1))
     return [
         *listed,
         Stage("detours", dagger("detours", "final", plan.detours, 102_000, wander=(12, 30))),
-        Stage("polish", train("polish", third | {"detours": 2.0}, plan.polish, "final", rate=4e-4, last=True)),
+        Stage("far", far, aside=True),
+        Stage("polish", train("polish", everything, plan.polish, "final", rate=4e-4, last=True), trains=True),
         Stage("export", partial(export, "polish")),
     ]
+
+
+class Progress:
+    """Which stages are done, remembered in a file with their wall times, s."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._lock = path, threading.Lock()
+        self.done: dict[str, float] = json.loads(path.read_text()) if path.is_file() else {}
+
+    def do(self, stage: Stage) -> None:
+        """Run a stage and remember it."""
+        print(f"stage {stage.name}: starting", flush=True)
+        started = time.monotonic()
+        stage.run()
+        with self._lock:
+            self.done[stage.name] = round(time.monotonic() - started, 1)
+            partial = self._path.with_suffix(".partial")
+            partial.write_text(json.dumps(self.done, indent=1) + "\n")
+            partial.replace(self._path)
+        print(f"stage {stage.name}: done, {self.done[stage.name] / 60:.1f} min", flush=True)
+
+
+class Aside:
+    """A stage that is done beside others. Its thread does not keep a program that is stopped."""
+
+    def __init__(self, progress: Progress, stage: Stage) -> None:
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._do, args=(progress, stage), name=stage.name, daemon=True)
+        self._thread.start()
+
+    def _do(self, progress: Progress, stage: Stage) -> None:
+        try:
+            progress.do(stage)
+        except BaseException as error:
+            self._error = error
+
+    def finish(self) -> None:
+        """Wait for its end. Raises what it raised."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
 
 
 def run(settings: RecipeSettings) -> None:
     """Run the stages that are not done; `out`/stages.json remembers what is, with its wall time in seconds."""
     settings.folder.mkdir(parents=True, exist_ok=True)
-    record = settings.folder / "stages.json"
-    done: dict[str, float] = json.loads(record.read_text()) if record.is_file() else {}
-    for stage in stages(settings):
-        if stage.name in done:
-            print(f"stage {stage.name}: done before, {done[stage.name] / 60:.1f} min", flush=True)
-            continue
-        print(f"stage {stage.name}: starting", flush=True)
-        started = time.monotonic()
-        stage.run()
-        done[stage.name] = round(time.monotonic() - started, 1)
-        partial = record.with_suffix(".partial")
-        partial.write_text(json.dumps(done, indent=1) + "\n")
-        partial.replace(record)
-        print(f"stage {stage.name}: done, {done[stage.name] / 60:.1f} min", flush=True)
+    progress, listed = Progress(settings.folder / "stages.json"), stages(settings)
+    aside: dict[str, Aside] = {}
+    for stage in listed:
+        if stage.name in aside:
+            aside[stage.name].finish()
+        elif stage.name in progress.done:
+            print(f"stage {stage.name}: done before, {progress.done[stage.name] / 60:.1f} min", flush=True)
+        else:
+            if stage.trains:
+                missing = [other for other in listed if other.aside and other.name not in aside | progress.done]
+                aside |= {other.name: Aside(progress, other) for other in missing}
+            progress.do(stage)
     print(f"bundle: {settings.folder / 'bundle'}", flush=True)
 
 

@@ -1,6 +1,8 @@
 """Recipes: stages in order, none done twice, a cut one begun again."""
 
 import json
+import threading
+import time
 
 import pytest
 
@@ -29,6 +31,57 @@ def test_a_cut_recipe_goes_on_where_it_stopped(tmp_path, monkeypatch):
     recipe.run(settings)
     recipe.run(settings)
     assert calls == ["first", "second", "second"]
+
+
+def test_what_needs_nothing_is_done_beside_the_first_training_and_awaited_in_its_place(tmp_path, monkeypatch):
+    calls, far, trained = [], threading.Event(), threading.Event()
+
+    def train():
+        assert far.wait(20), "the other stage goes on beside it"
+        trained.set()
+        calls.append("train")
+
+    def collect():
+        far.set()
+        assert trained.wait(20)
+        time.sleep(0.05)
+        calls.append("far")
+
+    def listed(settings):
+        return [
+            Stage("train", train, trains=True),
+            Stage("far", collect, aside=True),
+            Stage("last", lambda: calls.append("last"), trains=True),
+        ]
+
+    monkeypatch.setattr(recipe, "stages", listed)
+    recipe.run(RecipeSettings(out=tmp_path))
+    recipe.run(RecipeSettings(out=tmp_path))
+    assert calls == ["train", "far", "last"]
+    assert set(json.loads((tmp_path / "stages.json").read_text())) == {"train", "far", "last"}
+
+
+def test_what_goes_wrong_beside_a_training_ends_the_recipe_and_is_begun_again(tmp_path, monkeypatch):
+    calls, broken = [], [True]
+
+    def collect():
+        if broken:
+            raise OSError("the disk is full")
+        calls.append("far")
+
+    def listed(settings):
+        return [
+            Stage("train", lambda: calls.append("train"), trains=True),
+            Stage("far", collect, aside=True),
+            Stage("last", lambda: calls.append("last")),
+        ]
+
+    monkeypatch.setattr(recipe, "stages", listed)
+    with pytest.raises(OSError, match="the disk is full"):
+        recipe.run(RecipeSettings(out=tmp_path))
+    broken.clear()
+    recipe.run(RecipeSettings(out=tmp_path))
+    assert calls == ["train", "far", "last"]
 
 
 @pytest.mark.parametrize("name", recipe.PLANS)

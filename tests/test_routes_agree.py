@@ -22,7 +22,7 @@ pytestmark = [
 SUITE, TASK, SEED = "libero_object", "pick_up_the_salad_dressing_and_place_it_in_the_basket", 1_002_001
 OUTCOME = (
     *("seed", "split", "task", "instruction", "objects", "success", "failure", "reason", "steps", "max_steps", "stage"),
-    *("clamps", "target_start", "destination_start"),
+    *("clamps", "target_start", "destination_start", "wrong_object"),
 )
 
 

@@ -84,9 +84,14 @@ def ladder_rows(rungs: Mapping[str, Mapping[str, SavedSplit]]) -> dict[str, list
 
 
 def split_rows(parts: Mapping[str, SavedSplit]) -> list[tuple[str, ...]]:
-    """A row per split, heading first: success, directions, time of a tick, failures."""
+    """A row per split, heading first: success, directions, time of a tick, episodes with a wrong object in the hand,
+    failures.
+    """
     rows: list[tuple[str, ...]] = [
-        ("split", "success", "95 %", "directions right", "macro", "answers (ties left out)", "tick p50", "failures")
+        (
+            *("split", "success", "95 %", "directions right", "macro", "answers (ties left out)", "tick p50"),
+            *("wrong object held", "failures"),
+        )
     ]
     for split, saved in parts.items():
         found = summary(saved.episodes)
@@ -98,6 +103,7 @@ def split_rows(parts: Mapping[str, SavedSplit]) -> list[tuple[str, ...]]:
                 *_rates(found),
                 f"{found['directions_compared']:,} ({found['directions_tied']:,})",
                 f"{1000 * statistics.median(ticks):.1f} ms" if ticks else "-",
+                "-" if found["wrong_objects"] is None else str(found["wrong_objects"]),
                 "; ".join(f"{count} {kind}" for kind, count in failures.most_common()) or "none",
             )
         )

@@ -20,7 +20,7 @@ from inspire_policy.action import ActionContract, Lead
 from inspire_policy.engines.protocol import EngineError
 from inspire_policy.scoring import Scoring, TrueAnswer
 from inspire_sim.direction_tally import DirectionTally
-from inspire_sim.results import REFUSED, EpisodeResult, EpisodeSpec
+from inspire_sim.results import REFUSED, EpisodeResult, EpisodeSpec, Holding
 from inspire_sim.simulation import Simulation, Target
 from inspire_sim.worlds.base import Observation, Truth, World
 from inspire_training.protocol.commanders import Commander
@@ -118,12 +118,12 @@ def run_episode(
     return EpisodeResult(
         seed=spec.seed, split=spec.split, task=episode.task, instruction=simulation.instruction,
         objects=simulation.objects, success=not failure, failure=failure, reason=reason, steps=simulation.step,
-        max_steps=episode.max_steps, wall_s=round(time.monotonic() - begin, 3), stage=book.stage(not failure),
+        max_steps=episode.max_steps, wall_s=round(time.monotonic() - begin, 3), stage=book.holding.stage(not failure),
         compared=book.tally.compared, right=book.tally.right, ties=book.tally.ties,
         directions=book.tally.directions, confusions=dict(book.tally.confusions), answers=book.tally.answers,
         clamps=sum(arm.clamped.values()), stops=dict(arm.clamped), latency_p50=_quantile(latencies, 0.5),
         latency_p95=_quantile(latencies, 0.95), target_start=book.places.get("target"),
-        destination_start=book.places.get("destination"),
+        destination_start=book.places.get("destination"), wrong_object=book.holding.wrong_object,
     )  # fmt: skip
 
 
@@ -134,7 +134,7 @@ class _Book:
         self.tally = DirectionTally()
         self._scoring = scoring
         self.places: dict[str, tuple[float, float]] = {}
-        self._held: list[bool] = []
+        self.holding = Holding()
         self._begun = False
 
     def see(self, stamp: int, truth: Truth, named: Sequence[str]) -> None:
@@ -142,8 +142,7 @@ class _Book:
             if not self._begun:
                 place = (round(float(item.position[0]), 4), round(float(item.position[1]), 4))
                 self.places.setdefault(item.role, place)
-            if item.role == "target":
-                self._held.append(item.grasped)
+            self.holding.see(item.name, item.role, item.grasped)
         self._begun = True
         self.tally.add_truth(stamp, self.right_answers(truth, named))
 
@@ -154,13 +153,6 @@ class _Book:
             for item in truth.objects
             if item.name in named
         }
-
-    def stage(self, success: bool) -> str:
-        if success:
-            return "done"
-        if not any(self._held):
-            return "never grasped"
-        return "held to the end" if self._held[-1] else "dropped"
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:

@@ -25,7 +25,7 @@ from inspire_policy.ros.messages import pose_arrays, stamp_ns
 from inspire_policy.ros.qos import INSTRUCTION, LATCHED
 from inspire_policy.scoring import DIRECTIONS, Scoring
 from inspire_sim.direction_tally import DirectionTally
-from inspire_sim.results import REFUSED, EpisodeResult, EpisodeSpec
+from inspire_sim.results import REFUSED, EpisodeResult, EpisodeSpec, Holding
 
 Message = TypeVar("Message")
 
@@ -76,7 +76,7 @@ class EpisodeDriver:
         self._received = 0
         self._driving = False
         self._tally = DirectionTally()
-        self._target_grasped: list[bool] = []
+        self._holding = Holding()
         self._start_stamp: int | None = None
         self._places: dict[int, dict[str, tuple[float, float]]] = {}
         latched = QoSProfile(depth=50, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -178,7 +178,7 @@ class EpisodeDriver:
         if not started.ok:
             raise BadInput(f"sim/reset: {started.message}")
         self._tally = DirectionTally()
-        self._target_grasped = []
+        self._holding = Holding()
         self._latest.pop("answers", None)
         on_started(started.instruction)
         begin = time.monotonic()
@@ -256,13 +256,13 @@ class EpisodeDriver:
             seed=spec.seed, split=spec.split, task=started.task, instruction=started.instruction,
             objects=tuple(started.objects), success=not failure, failure=failure, reason=reason,
             steps=int(getattr(self._latest.get("episode"), "step", 0)), max_steps=int(started.max_steps),
-            wall_s=round(wall, 3), stage=_stage(not failure, self._target_grasped), compared=tally.compared,
+            wall_s=round(wall, 3), stage=self._holding.stage(not failure), compared=tally.compared,
             right=tally.right, ties=tally.ties, directions=tally.directions, confusions=dict(tally.confusions),
             answers=tally.answers, clamps=int(gate.clamps) if gate else 0, stops=_stops(gate),
             latency_p50=float(commander.latency_p50) if commander else 0.0,
             latency_p95=float(commander.latency_p95) if commander else 0.0,
             dropped=int(commander.dropped) if commander else 0, target_start=places.get("target"),
-            destination_start=places.get("destination"),
+            destination_start=places.get("destination"), wrong_object=self._holding.wrong_object,
         )  # fmt: skip
 
     def _store(self, name: str, message: Any) -> None:
@@ -296,8 +296,7 @@ class EpisodeDriver:
         places: dict[str, tuple[float, float]] = {}
         for item in message.objects:
             places.setdefault(item.role, (round(item.pose.position.x, 4), round(item.pose.position.y, 4)))
-            if item.role == "target":
-                self._target_grasped.append(item.grasped)
+            self._holding.see(item.name, item.role, item.grasped)
             if item.direction:
                 truth[item.name] = self._scoring.truth(pose_arrays(item.pose)[0] - tool, item.grasped)
         self._places.setdefault(stamp_ns(message.header.stamp), places)
@@ -342,12 +341,3 @@ def _kind(reason: str) -> str:
     """The stable name at the start of a reason such as "timeout: the milk is not in the bin"."""
     words = reason.replace(":", " ").split()
     return words[0] if words else "unknown"
-
-
-def _stage(success: bool, target_grasped: list[bool]) -> str:
-    """How far an episode came, from whether the target was held at each observation."""
-    if success:
-        return "done"
-    if not any(target_grasped):
-        return "never grasped"
-    return "held to the end" if target_grasped[-1] else "dropped"

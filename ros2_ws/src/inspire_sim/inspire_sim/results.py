@@ -38,7 +38,7 @@ class EpisodeResult:
         failure: stable name of the kind of failure, empty on success (timeout, lockstep_timeout, refused, ...).
         reason: the sentence that goes with it.
         steps: control periods. max_steps: their limit. wall_s: seconds from instruction to end.
-        stage: how far it came: "reached nothing", "grasped", "dropped" or "done".
+        stage: how far it came: "never grasped", "held to the end", "dropped" or "done".
         compared: answers compared with the truth at equal stamps; right: those that agree; ties: left out because the
             two largest components of the offset lie within 1 cm.
         directions: true word -> [asked, right]. confusions: "truth>answer" -> count.
@@ -46,6 +46,8 @@ class EpisodeResult:
         latency_p50, latency_p95: seconds, of the commander at the end. dropped: observations it dropped.
         target_start, destination_start: (x, y) of the two bodies' origins at the reset, m, in the arm's base frame;
             None where the world names none, and in lines written before this was kept.
+        wrong_object: the first object held that the instruction does not name, empty when there was none; None in lines
+            written before this was kept.
     """
 
     seed: int
@@ -73,6 +75,7 @@ class EpisodeResult:
     dropped: int = 0
     target_start: tuple[float, float] | None = None
     destination_start: tuple[float, float] | None = None
+    wrong_object: str | None = None
 
     @property
     def direction_accuracy(self) -> float | None:
@@ -104,6 +107,29 @@ class EpisodeResult:
             ) from error
 
 
+class Holding:
+    """What was held along an episode."""
+
+    def __init__(self) -> None:
+        self._target: list[bool] = []
+        self.wrong_object = ""
+
+    def see(self, name: str, role: str, held: bool) -> None:
+        """An object at one moment; `role` as of ObjectState."""
+        if role == "target":
+            self._target.append(held)
+        elif role == "other" and held and not self.wrong_object:
+            self.wrong_object = name
+
+    def stage(self, success: bool) -> str:
+        """How far it came; see EpisodeResult."""
+        if success:
+            return "done"
+        if not any(self._target):
+            return "never grasped"
+        return "held to the end" if self._target[-1] else "dropped"
+
+
 def wilson_interval(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:
     """The Wilson score interval of a rate (95 % for z = 1.96), (0, 1) without trials."""
     if not 0 <= successes <= trials:
@@ -124,6 +150,13 @@ def macro_accuracy(directions: Mapping[str, Sequence[int]]) -> float | None:
     """
     shares = [right / asked for asked, right in directions.values() if asked]
     return sum(shares) / len(shares) if shares else None
+
+
+def wrong_objects(episodes: Sequence[EpisodeResult]) -> int | None:
+    """Episodes in which an object was held that the instruction does not name; None where that was not kept."""
+    if any(e.wrong_object is None for e in episodes):
+        return None
+    return sum(bool(e.wrong_object) for e in episodes)
 
 
 def summary(episodes: Sequence[EpisodeResult], **extra: Any) -> dict[str, Any]:
@@ -153,6 +186,7 @@ def summary(episodes: Sequence[EpisodeResult], **extra: Any) -> dict[str, Any]:
         "directions": dict(sorted(directions.items())),
         "confusions": dict(confusions.most_common()),
         "clamps": sum(e.clamps for e in episodes),
+        "wrong_objects": wrong_objects(episodes),
         "failures": dict(Counter(e.failure for e in episodes if not e.success).most_common()),
         **extra,
         "episodes": [json.loads(e.to_json()) for e in episodes],

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from inspire_policy.scoring import TrueAnswer
 from inspire_sim.direction_tally import DirectionTally
-from inspire_sim.results import EpisodeResult, macro_accuracy, summary, table, wilson_interval
+from inspire_sim.results import EpisodeResult, Holding, macro_accuracy, summary, table, wilson_interval
 
 
 def episode(seed, success=True, **changes):
@@ -55,6 +55,29 @@ def test_a_line_keeps_where_things_started_and_may_lack_it():
     del old["target_start"], old["destination_start"]
     after = EpisodeResult.from_json(json.dumps(old))
     assert (after.target_start, after.destination_start) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("moments", "stage", "wrong"),
+    [
+        ([], "never grasped", ""),
+        ([("can", "other", False), ("milk", "target", False), ("can", "other", True)], "never grasped", "can"),
+        ([("milk", "target", True), ("bin", "destination", True), ("milk", "target", False)], "dropped", ""),
+        ([("can", "other", True), ("bread", "other", True), ("milk", "target", True)], "held to the end", "can"),
+    ],
+)
+def test_what_was_held_tells_how_far_it_came_and_the_first_wrong_object(moments, stage, wrong):
+    holding = Holding()
+    for moment in moments:
+        holding.see(*moment)
+    assert (holding.stage(False), holding.stage(True), holding.wrong_object) == (stage, "done", wrong)
+
+
+def test_wrong_objects_are_counted_where_they_were_kept():
+    kept = [episode(1, wrong_object=""), episode(2, wrong_object="can")]
+    assert summary(kept)["wrong_objects"] == 1
+    assert EpisodeResult.from_json(kept[1].to_json()) == kept[1]
+    assert summary([*kept, episode(3)])["wrong_objects"] is None
 
 
 @pytest.mark.parametrize("start", [[0.5], [0.5, "far"], 3])

@@ -47,7 +47,7 @@ USAGE = """usage: inspire COMMAND [options]
   bench            the time of a tick beside its peers, the published procedure among them
   bench-gpu        all that a GPU has to show in one run: every engine, the floor, training
   exactness        the robot's way of decoding against plain greedy decoding, token by token
-  recipe           all stages of a preset, resumable
+  recipe           all stages from nothing, resumable: tabletop, libero_object, guided (a ladder of policies)
 
 `inspire COMMAND --help` lists the options."""
 

@@ -9,33 +9,17 @@ training with both; export. Its continuous codec needs no fitting; `inspire code
 
 from __future__ import annotations
 
-import json
-import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from inspire_training.settings import DaggerSettings, DemosSettings, ExportSettings, TrainSettings
+from inspire_training.stages import Stage, run_stages
 
 RecipeName = Literal["tabletop", "libero_object"]
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One stage: what it does, and what it leaves behind in the recipe's folders.
-
-    Attributes:
-        trains: it leaves all cores but one idle. aside: it needs nothing of the stages before it and is done beside the
-            trainings; its place is where it must have ended.
-    """
-
-    name: str
-    run: Callable[[], Any]
-    trains: bool = False
-    aside: bool = False
+GUIDED = "guided"  # the ladder of spatially guided training, which has stages and options of its own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +79,11 @@ class RecipeSettings:
     def folder(self) -> Path:
         """Where the runs are."""
         return self.out or Path("runs") / self.recipe
+
+
+def begun(run: Path) -> bool:
+    """Whether a training there has left a checkpoint to go on from."""
+    return (run / "checkpoints").is_dir() and any((run / "checkpoints").iterdir())
 
 
 def stages(s: RecipeSettings) -> list[Stage]:
@@ -163,7 +152,7 @@ def stages(s: RecipeSettings) -> list[Stage]:
                     weights=tuple(inputs.values()),
                     out=out / name,
                     init=out / init if init else None,
-                    resume=(out / name / "checkpoints").is_dir() and any((out / name / "checkpoints").iterdir()),
+                    resume=begun(out / name),
                     minutes=minutes * s.scale,
                     batch=32,
                     rate=rate,
@@ -218,62 +207,9 @@ def stages(s: RecipeSettings) -> list[Stage]:
     ]
 
 
-class Progress:
-    """Which stages are done, remembered in a file with their wall times, s."""
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._lock = path, threading.Lock()
-        self.done: dict[str, float] = json.loads(path.read_text()) if path.is_file() else {}
-
-    def do(self, stage: Stage) -> None:
-        """Run a stage and remember it."""
-        print(f"stage {stage.name}: starting", flush=True)
-        started = time.monotonic()
-        stage.run()
-        with self._lock:
-            self.done[stage.name] = round(time.monotonic() - started, 1)
-            partial = self._path.with_suffix(".partial")
-            partial.write_text(json.dumps(self.done, indent=1) + "\n")
-            partial.replace(self._path)
-        print(f"stage {stage.name}: done, {self.done[stage.name] / 60:.1f} min", flush=True)
-
-
-class Aside:
-    """A stage that is done beside others. Its thread does not keep a program that is stopped."""
-
-    def __init__(self, progress: Progress, stage: Stage) -> None:
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._do, args=(progress, stage), name=stage.name, daemon=True)
-        self._thread.start()
-
-    def _do(self, progress: Progress, stage: Stage) -> None:
-        try:
-            progress.do(stage)
-        except BaseException as error:
-            self._error = error
-
-    def finish(self) -> None:
-        """Wait for its end. Raises what it raised."""
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-
-
 def run(settings: RecipeSettings) -> None:
-    """Run the stages that are not done; `out`/stages.json remembers what is, with its wall time in seconds."""
-    settings.folder.mkdir(parents=True, exist_ok=True)
-    progress, listed = Progress(settings.folder / "stages.json"), stages(settings)
-    aside: dict[str, Aside] = {}
-    for stage in listed:
-        if stage.name in aside:
-            aside[stage.name].finish()
-        elif stage.name in progress.done:
-            print(f"stage {stage.name}: done before, {progress.done[stage.name] / 60:.1f} min", flush=True)
-        else:
-            if stage.trains:
-                missing = [other for other in listed if other.aside and other.name not in aside | progress.done]
-                aside |= {other.name: Aside(progress, other) for other in missing}
-            progress.do(stage)
+    """Run the stages that are not done; see `run_stages`."""
+    run_stages(settings.folder, stages(settings))
     print(f"bundle: {settings.folder / 'bundle'}", flush=True)
 
 
@@ -283,8 +219,12 @@ def main(arguments: list[str]) -> int:
 
     if arguments and not arguments[0].startswith("-"):
         name, *rest = arguments
+        if name == GUIDED:
+            from inspire_training import guided
+
+            return guided.main(rest)
         if name not in PLANS:
-            raise ValueError(f"recipe: expected one of {', '.join(PLANS)}, found {name!r}")
+            raise ValueError(f"recipe: expected one of {', '.join((*PLANS, GUIDED))}, found {name!r}")
         arguments = ["--recipe", name, *rest]
     run(tyro.cli(RecipeSettings, prog="inspire recipe", args=arguments))
     return 0

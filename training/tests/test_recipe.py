@@ -7,7 +7,8 @@ import time
 import pytest
 
 from inspire_training import recipe
-from inspire_training.recipe import RecipeSettings, Stage
+from inspire_training.recipe import RecipeSettings
+from inspire_training.stages import Stage
 
 
 def test_a_cut_recipe_goes_on_where_it_stopped(tmp_path, monkeypatch):
@@ -91,5 +92,5 @@ def test_every_recipe_goes_from_demonstrations_to_a_bundle(name):
 
 
 def test_an_unknown_recipe_is_refused_with_what_there_is():
-    with pytest.raises(ValueError, match="expected one of tabletop, libero_object, found 'kitchen'"):
+    with pytest.raises(ValueError, match="expected one of tabletop, libero_object, guided, found 'kitchen'"):
         recipe.main(["kitchen"])

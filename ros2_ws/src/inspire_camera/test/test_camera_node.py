@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 import numpy as np
@@ -20,7 +19,6 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.srv import DescribeParameters, ListParameters
 from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -32,6 +30,7 @@ from inspire_camera.scenes import BASELINE, BOX, BOX_COLOUR, TestPicture
 from inspire_policy.ros.domains import free_domain_id
 from inspire_policy.ros.messages import rgb_view, stamp_ns
 from inspire_policy.ros.parameters import ConfigurationError
+from inspire_policy.ros.spinning import Spinning
 
 SIZES = {"color_profile": "160x120x30", "depth_profile": "96x72x30"}
 TOPICS = {
@@ -55,10 +54,7 @@ class Viewer:
         for name, (kind, topic) in TOPICS.items():
             self.node.create_subscription(kind, f"camera/{camera}/{topic}", self.seen[name].append, best_effort)
         self.node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
-        self._executor = SingleThreadedExecutor(context=self.context)
-        self._executor.add_node(self.node)
-        self._thread = threading.Thread(target=self._executor.spin, daemon=True)
-        self._thread.start()
+        self._spinning = Spinning(self.node)
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         self.statuses += message.status
@@ -98,9 +94,7 @@ class Viewer:
         return self.call(ChangeState, "camera/change_state", request).success
 
     def close(self) -> None:
-        self._executor.shutdown()
-        self._thread.join(timeout=5)
-        self.node.destroy_node()
+        self._spinning.close()
         self.context.try_shutdown()
 
 
@@ -255,19 +249,13 @@ def bench_node(domain):
             context=context,
             parameter_overrides=[Parameter(name, value=value) for name, value in settings.items()],
         )
-        executor = SingleThreadedExecutor(context=context)
-        executor.add_node(node)
-        thread = threading.Thread(target=executor.spin, daemon=True)
-        thread.start()
-        made.append((node, executor, thread))
+        made.append((node, Spinning(node)))
         return node, bench
 
     yield start
-    for node, executor, thread in made:
+    for node, spinning in made:
         node.on_stop()
-        executor.shutdown()
-        thread.join(timeout=5)
-        node.destroy_node()
+        spinning.close()
     for context in contexts:
         context.try_shutdown()
 

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -23,7 +22,6 @@ from inspire_msgs.msg import ActionChunk, CommanderStatus, DirectionAnswers, End
 from inspire_msgs.srv import AcquireLease
 from rclpy.client import Client
 from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image, JointState
@@ -31,6 +29,7 @@ from std_msgs.msg import String
 
 from inspire_policy.ros.messages import stamp_ns, to_gripper, to_pose_stamped, to_rgb_image
 from inspire_policy.ros.qos import COMMAND, IMAGE, LATCHED, STATE
+from inspire_policy.ros.spinning import Spinning
 
 PERIOD = 50_000_000
 POSITION, QUATERNION = np.array([0.4, 0.0, 0.3]), np.array([1.0, 0.0, 0.0, 0.0])
@@ -67,10 +66,7 @@ class Body:
         }
         self._pose = node.create_publisher(PoseStamped, "arm/state_pose", STATE)
         self._gripper = node.create_publisher(JointState, "arm/gripper_state", STATE)
-        self._executor = SingleThreadedExecutor(context=self.context)
-        self._executor.add_node(node)
-        self._thread = threading.Thread(target=self._executor.spin, daemon=True)
-        self._thread.start()
+        self._spinning = Spinning(node)
 
     def _on_action(self, action: EndEffectorAction) -> None:
         """An observation that was sent again, as on a busy machine, has the very same answer again."""
@@ -87,9 +83,7 @@ class Body:
 
     def close(self) -> None:
         """End the node and its thread."""
-        self._executor.shutdown()
-        self._thread.join(timeout=5)
-        self.node.destroy_node()
+        self._spinning.close()
         self.context.try_shutdown()
 
     def wait(self, condition: Callable[[], object], what: str, seconds: float = 120.0) -> None:

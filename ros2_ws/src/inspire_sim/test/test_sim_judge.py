@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 
@@ -15,13 +14,13 @@ from geometry_msgs.msg import PoseStamped
 from inspire_msgs.msg import EpisodeStatus
 from inspire_msgs.srv import Judge
 from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
 from inspire_policy.ros.domains import free_domain_id
 from inspire_policy.ros.messages import stamp_ns, to_gripper
 from inspire_policy.ros.qos import COMMAND, LATCHED, STATE
+from inspire_policy.ros.spinning import Spinning
 
 
 class Commander:
@@ -39,10 +38,7 @@ class Commander:
         self.node.create_subscription(EpisodeStatus, "sim/episode", self.episodes.append, LATCHED)
         self.target = self.node.create_publisher(PoseStamped, "arm/target_pose", COMMAND)
         self.gripper = self.node.create_publisher(JointState, "arm/gripper_target", COMMAND)
-        self.executor = SingleThreadedExecutor(context=self.context)
-        self.executor.add_node(self.node)
-        self.thread = threading.Thread(target=self.executor.spin, daemon=True)
-        self.thread.start()
+        self._spinning = Spinning(self.node)
 
     def _on_judge(self, request: Judge.Request, response: Judge.Response) -> Judge.Response:
         self.judged.append(request)
@@ -61,9 +57,7 @@ class Commander:
             time.sleep(0.01)
 
     def close(self) -> None:
-        self.executor.shutdown()
-        self.thread.join(timeout=10)
-        self.node.destroy_node()
+        self._spinning.close()
         self.context.try_shutdown()
 
 

@@ -161,7 +161,7 @@ class Rig:
                 process.wait()
         self._over.set()
         for thread in self._threads:
-            thread.join(5.0)
+            thread.join()  # a node destroyed under a thread that spins it ends the process
         self.node.destroy_node()  # its publisher of actions would be a second commander to the next rig
         self._context.try_shutdown()
         remove_orphaned_segments()

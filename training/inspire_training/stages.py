@@ -39,7 +39,8 @@ def run_stages(folder: Path, listed: Sequence[Stage]) -> None:
         else:
             if stage.trains:
                 missing = [other for other in listed if other.aside and other.name not in aside | progress.done]
-                aside |= {other.name: Aside(progress, other) for other in missing}
+                for other in missing:  # one after another: there may be one idle core
+                    aside[other.name] = Aside(progress, other, after=next(reversed(aside.values()), None))
             progress.do(stage)
 
 
@@ -66,12 +67,15 @@ class Progress:
 class Aside:
     """A stage that is done beside others. Its thread does not keep a program that is stopped."""
 
-    def __init__(self, progress: Progress, stage: Stage) -> None:
+    def __init__(self, progress: Progress, stage: Stage, after: Aside | None = None) -> None:
         self._error: BaseException | None = None
+        self._after = after
         self._thread = threading.Thread(target=self._do, args=(progress, stage), name=stage.name, daemon=True)
         self._thread.start()
 
     def _do(self, progress: Progress, stage: Stage) -> None:
+        if self._after is not None:
+            self._after._thread.join()
         try:
             progress.do(stage)
         except BaseException as error:

@@ -62,6 +62,25 @@ def test_what_needs_nothing_is_done_beside_the_first_training_and_awaited_in_its
     assert set(json.loads((tmp_path / "stages.json").read_text())) == {"train", "far", "last"}
 
 
+def test_stages_beside_a_training_go_one_after_another(tmp_path, monkeypatch):
+    calls, both = [], threading.Event()
+
+    def collect(name):
+        calls.append(f"{name} begins")
+        time.sleep(0.05)
+        calls.append(f"{name} ends")
+        if name == "two":
+            both.set()
+
+    def listed(settings):
+        train = Stage("train", lambda: both.wait(20), trains=True)
+        return [train, *(Stage(name, lambda name=name: collect(name), aside=True) for name in ("one", "two"))]
+
+    monkeypatch.setattr(recipe, "stages", listed)
+    recipe.run(RecipeSettings(out=tmp_path))
+    assert calls == ["one begins", "one ends", "two begins", "two ends"]
+
+
 def test_what_goes_wrong_beside_a_training_ends_the_recipe_and_is_begun_again(tmp_path, monkeypatch):
     calls, broken = [], [True]
 

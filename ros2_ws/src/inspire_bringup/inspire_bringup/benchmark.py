@@ -16,7 +16,6 @@ Exit codes: 0 within all limits, 1 not, 2 bad input, 3 a node that failed.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import os
 import tempfile
@@ -104,7 +103,7 @@ def in_process(bundle: Bundle, samples: Sequence[ParitySample], ticks: int) -> d
     passes = {}
     for count in QUESTIONS[: 1 + sum(0 < n <= bundle.manifest.max_questions for n in QUESTIONS)]:
         engine.seconds.clear()
-        program.tick(dataclasses.replace(samples[0].job, objects=bundle.manifest.known_objects[:count]))
+        program.tick(replace(samples[0].job, objects=bundle.manifest.known_objects[:count]))
         passes[str(count)] = {graph: len(engine.seconds[graph]) for graph in ("perception", "decoder")}
     return {"ms": {stage: asdict(Timing.of(seconds)) for stage, seconds in stages.items()}, "passes": passes}
 

@@ -23,7 +23,6 @@ from inspire_msgs.msg import CommanderStatus, EndEffectorAction, GateStatus
 from inspire_msgs.srv import AcquireLease
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image
@@ -45,6 +44,7 @@ from inspire_policy.action import ActionContract
 from inspire_policy.bundle import find_bundle, load_bundle
 from inspire_policy.parity import PARITY_FILE, read_parity
 from inspire_policy.ros import messages, qos
+from inspire_policy.ros.spinning import Spinning
 
 GATE, ARM, POLICY, RECORDER = "arm_gate", "fake_arm", "policy", "episode_recorder"
 SET = f"{GATE}/set_parameters"
@@ -106,10 +106,8 @@ class Rig:
         self._clock = publish(Clock, "/clock", qos.STATE) if setup.sim_time else None
         self._switch = publish(Bool, "arm/deadman", qos.HEARTBEAT) if setup.deadman else None
         self._over = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._spin, daemon=True),
-            threading.Thread(target=self._beat, daemon=True),
-        ]
+        self._beats = threading.Thread(target=self._beat, daemon=True)
+        self._spinning: Spinning | None = None
 
     def _nodes(self, bundle: str) -> dict[str, NodeSpec]:
         timing: dict[str, Value] = {"use_sim_time": self.setup.sim_time}
@@ -140,7 +138,8 @@ class Rig:
         self.cameras = cameras.Cameras(publish, self.now, {camera: images[camera] for camera in topics})
 
     def __enter__(self) -> Rig:
-        for part in (self.lag, *self._threads, self.commander, self.cameras):
+        self._spinning = Spinning(self.node)
+        for part in (self.lag, self._beats, self.commander, self.cameras):
             if part is not None:
                 part.start()
         self.restart()
@@ -160,9 +159,9 @@ class Rig:
                 process.kill()
                 process.wait()
         self._over.set()
-        for thread in self._threads:
-            thread.join()  # a node destroyed under a thread that spins it ends the process
-        self.node.destroy_node()  # its publisher of actions would be a second commander to the next rig
+        self._beats.join()
+        if self._spinning is not None:
+            self._spinning.close()  # the node's publisher of actions would be a second commander to the next rig
         self._context.try_shutdown()
         remove_orphaned_segments()
 
@@ -219,13 +218,6 @@ class Rig:
                 self._clock.publish(Clock(clock=messages.to_stamp(self.now())))
             if self._switch is not None and self.deadman is not None:
                 self._switch.publish(Bool(data=self.deadman))
-
-    def _spin(self) -> None:
-        executor = SingleThreadedExecutor(context=self._context)
-        executor.add_node(self.node)
-        while not self._over.is_set():
-            executor.spin_once(timeout_sec=0.05)
-        executor.shutdown(timeout_sec=1.0)
 
     def call(self, name: str, request: Any) -> Any:
         """Call a service and return its response. Raises StackFailure."""

@@ -25,7 +25,7 @@ from inspire_policy.scoring import Scoring
 from inspire_sim.expert import Expert
 from inspire_sim.results import UNSEEN_SEEDS
 from inspire_training.disturbance import Wander
-from inspire_training.evaluation.in_process import loaded, publish, rate, rate_line, run_jobs
+from inspire_training.evaluation.in_process import loaded, manifest_of, publish, rate, rate_line, run_jobs
 from inspire_training.settings import AnswersSettings
 
 MARGINS = (0.01, 0.02, 0.05, np.inf)  # m
@@ -36,6 +36,7 @@ SHOWN = 20  # answers in the table, the most frequent ones
 def answers(settings: AnswersSettings) -> dict[str, Any]:
     """Run all episodes, print the table, write `out` and return its content. Raises ValueError, BundleError."""
     s = settings
+    manifest_of(s, asks=True)
     found = run_jobs(
         _episode,
         [(UNSEEN_SEEDS + s.seed + i, s.wander, s.every) for i in range(s.episodes)],

@@ -8,13 +8,40 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-COMMANDS = (
-    *("demos", "episodes", "regenerate", "merge", "write-libero", "to-lerobot", "from-lerobot"),
-    *("codec", "train", "dagger", "import", "write-published", "export", "build-engine"),
-    *("grounding-data", "grounding-eval", "evaluate", "compare", "results", "card", "probe", "recipe"),
-    *("bench", "bench-gpu"),
-    *("exactness", "answers", "attention", "report"),
-)
+_OWN_MAIN = {  # commands that read their own arguments
+    "build-engine": ("inspire_policy.engines.tensorrt.command", "main"),
+    "card": ("inspire_training.card", "main"),
+    "compare": ("inspire_training.compare", "main"),
+    "episodes": ("inspire_training.episodes.command", "main"),
+    "evaluate": ("inspire_training.evaluate", "main"),
+    "from-lerobot": ("inspire_training.lerobot.command", "main_import"),
+    "import": ("inspire_training.published.command", "main_import"),
+    "merge": ("inspire_training.libero_data.merging", "main"),
+    "recipe": ("inspire_training.recipe", "main"),
+    "regenerate": ("inspire_training.libero_data.regenerate", "main"),
+    "report": ("inspire_training.reporting.command", "main"),
+    "results": ("inspire_training.results", "main"),
+    "to-lerobot": ("inspire_training.lerobot.command", "main_export"),
+    "write-libero": ("inspire_training.libero_data.scripted", "main"),
+    "write-published": ("inspire_training.published.command", "main_write"),
+}
+_OF_SETTINGS = {  # commands whose arguments are the fields of their settings
+    "answers": ("inspire_training.answers", "answers"),
+    "attention": ("inspire_training.attention.command", "attention"),
+    "bench": ("inspire_training.bench", "bench"),
+    "bench-gpu": ("inspire_training.speed.gpu", "bench_gpu"),
+    "codec": ("inspire_training.codecs.fitting", "fit"),
+    "dagger": ("inspire_training.collect", "dagger"),
+    "demos": ("inspire_training.collect", "demos"),
+    "exactness": ("inspire_training.speed.exactness", "exactness"),
+    "export": ("inspire_training.export", "export"),
+    "grounding-data": ("inspire_training.grounding.collecting", "grounding_data"),
+    "grounding-eval": ("inspire_training.grounding.evaluation", "grounding_eval"),
+    "probe": ("inspire_training.probing.command", "probe"),
+    "train": ("inspire_training.train", "train"),
+    "train --stage grounding": ("inspire_training.grounding.training", "train_grounding"),
+}
+COMMANDS = (*_OWN_MAIN, *(command for command in _OF_SETTINGS if " " not in command))
 STAGES = ("grounding", "action")
 RECIPES = ("own", "published")
 USAGE = """usage: inspire COMMAND [options]
@@ -41,7 +68,7 @@ USAGE = """usage: inspire COMMAND [options]
   results          tables and plots of evaluations, as a page
   card             the policy card beside a bundle, with its evaluations
   answers          are the answers right wherever the hand is? Per direction and per margin
-  probe            does the action follow the answer? Forced, wrong and dropped answers
+  probe            does the action follow answer and name? Forced, wrong, dropped answers, another object's name
   attention        where a policy looks while it answers and acts, as pictures and numbers
   report           everything measured as one HTML file
   bench            the time of a tick beside its peers, the published procedure among them
@@ -95,31 +122,11 @@ _EXTRA = {
     "torch", "transformers", "accelerate", "tensorboard", "safetensors", "onnx", "onnxscript", "h5py", "libero",
     "matplotlib", "timm", "torchvision", "huggingface_hub",
 }  # fmt: skip
-_OWN_MAIN = {
-    "regenerate": ("libero_data.regenerate", "main"),
-    "merge": ("libero_data.merging", "main"),
-    "write-libero": ("libero_data.scripted", "main"),
-    "to-lerobot": ("lerobot.command", "main_export"),
-    "from-lerobot": ("lerobot.command", "main_import"),
-    "report": ("reporting.command", "main"),
-}
 
 
 def _run(command: str, arguments: list[str]) -> int:
-    if command == "build-engine":
-        from inspire_policy.engines.tensorrt.command import main as build_engine
-
-        return build_engine(arguments)
-    if command == "import":
-        return int(_function("published.command", "main_import")(arguments) or 0)
-    if command == "write-published":
-        return int(_function("published.command", "main_write")(arguments) or 0)
-    if command == "episodes":
-        return int(_function("episodes.command", "main")(arguments) or 0)
     if command in _OWN_MAIN:
         return int(_function(*_OWN_MAIN[command])(arguments) or 0)
-    if command in ("evaluate", "compare", "results", "card", "recipe"):  # these read their own arguments
-        return int(_function(command, "main")(arguments) or 0)
     import tyro
 
     from inspire_training import settings
@@ -147,24 +154,7 @@ def _run(command: str, arguments: list[str]) -> int:
     }
     defaults = _recipe(arguments) if command == "train" else {}
     chosen: Any = tyro.cli(kinds[command], prog=f"inspire {command}", args=arguments, **defaults)
-    if command in ("demos", "dagger"):
-        _function("collect", command)(chosen)
-    elif command == "train --stage grounding":
-        _function("grounding.training", "train_grounding")(chosen)
-    elif command == "grounding-data":
-        _function("grounding.collecting", "grounding_data")(chosen)
-    elif command == "grounding-eval":
-        _function("grounding.evaluation", "grounding_eval")(chosen)
-    elif command == "attention":
-        _function("attention.command", "attention")(chosen)
-    elif command == "bench-gpu":
-        _function("speed.gpu", "bench_gpu")(chosen)
-    elif command == "exactness":
-        _function("speed.exactness", "exactness")(chosen)
-    elif command == "codec":
-        _function("codecs.fitting", "fit")(chosen)
-    else:
-        _function(command, command)(chosen)
+    _function(*_OF_SETTINGS[command])(chosen)
     return 0
 
 
@@ -204,4 +194,4 @@ def _taken(option: str, known: tuple[str, ...], arguments: list[str]) -> str:
 
 
 def _function(module: str, name: str) -> Callable[..., Any]:
-    return getattr(importlib.import_module(f"inspire_training.{module}"), name)
+    return getattr(importlib.import_module(module), name)

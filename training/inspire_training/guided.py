@@ -116,8 +116,7 @@ def stages(s: GuidedSettings) -> list[Stage]:
         ]
         if RUNGS[name].cotraining:
             listed.append(Stage(f"{name}_asked", partial(_ask, s, name)))
-        if RUNGS[name].questions:
-            listed.append(Stage(f"{name}_probed", partial(_probe, s, name)))
+        listed.append(Stage(f"{name}_probed", partial(_probe, s, name)))
     return [*listed, Stage("results", partial(_results, s))]
 
 
@@ -227,7 +226,7 @@ def _evaluate(s: GuidedSettings, name: str) -> None:
 
 
 def _probe(s: GuidedSettings, name: str) -> None:
-    from inspire_training.probe import probe
+    from inspire_training.probing.command import probe
     from inspire_training.settings import ProbeSettings
 
     probe(

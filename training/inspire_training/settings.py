@@ -161,7 +161,7 @@ class ExportSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class InProcessSettings:
-    """Episodes of a bundle that asks questions, in worker processes without ROS."""
+    """Episodes of a bundle in worker processes, without ROS."""
 
     bundle: str = "tabletop"
     """Name or folder of the bundle."""
@@ -174,10 +174,12 @@ class InProcessSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeSettings(InProcessSettings):
-    """Does the action follow the answer? Episodes with the model's own answers, true, wrong and no answers."""
+    """Does the action follow answer and name? Episodes with own, true, wrong and no answers, and with another name."""
 
     episodes: int = 30
     """Of each kind."""
+    conditions: tuple[str, ...] = ()
+    """Some of own, true, wrong, dropped, renamed; empty: all that the bundle allows."""
     out: Path = Path("runs/probe.json")
 
 

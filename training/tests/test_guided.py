@@ -38,7 +38,7 @@ def test_data_and_stage_1_come_first_and_results_last() -> None:
     assert len(set(listed)) == len(listed)
     assert listed[0] == "demos" and listed[-1] == "results" and "final" not in listed
     assert listed.index("dagger2") < listed.index("stage1") < listed.index("vanilla") < listed.index("question")
-    assert "vanilla_asked" not in listed and {"question_asked", "question_probed", "question_evaluated"} <= set(listed)
+    assert "vanilla_asked" not in listed and {"question_asked", "question_probed", "vanilla_probed"} <= set(listed)
 
 
 def test_an_unknown_rung_is_refused_before_anything_starts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

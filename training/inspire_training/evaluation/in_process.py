@@ -13,6 +13,7 @@ from typing import Any
 
 from inspire_policy.brain import Brain
 from inspire_policy.bundle import find_bundle, load_bundle
+from inspire_policy.manifest import Manifest
 from inspire_policy.programs.base import Job, Tick
 from inspire_sim.results import wilson_interval
 from inspire_sim.worlds.base import Observation, World
@@ -51,21 +52,25 @@ def loaded() -> Loaded:
     return _loaded
 
 
+def manifest_of(settings: InProcessSettings, *, asks: bool = False) -> Manifest:
+    """Of the settings' bundle. Raises BundleError unless it is one for the world, ValueError where it asks nothing and
+    is to.
+    """
+    bundle = load_bundle(find_bundle(settings.bundle))
+    bundle.check_body(settings.world)
+    if asks and not bundle.manifest.questions:
+        raise ValueError(f"bundle: expected one that asks questions, found {settings.bundle}, which asks none")
+    return bundle.manifest
+
+
 def run_jobs(
     job: Callable[[Any], dict[str, Any]],
     jobs: Sequence[Any],
     say: Callable[[Mapping[str, Any]], str],
     settings: InProcessSettings,
 ) -> list[dict[str, Any]]:
-    """The results of `job` for all `jobs`, in the order in which they end; `say` is a line about each.
-
-    Raises BundleError or ValueError unless the bundle is one for the world that asks questions.
-    """
+    """The results of `job` for all `jobs`, in the order in which they end; `say` is a line about each."""
     s = settings
-    bundle = load_bundle(find_bundle(s.bundle))
-    bundle.check_body(s.world)
-    if not bundle.manifest.questions:
-        raise ValueError(f"bundle: expected one that asks questions, found {s.bundle}, which asks none")
     found: list[dict[str, Any]] = []
     started = time.monotonic()
     context = multiprocessing.get_context("spawn")

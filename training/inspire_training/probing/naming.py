@@ -14,9 +14,10 @@ _NUMBER = " 0123456789"  # an instance's, behind its name
 
 
 def picked_up(tasks: Iterable[str], known: Iterable[str]) -> set[str]:
-    """The known objects that tasks pick up: each task names its object first, as in "milk_bin"."""
+    """The known objects that tasks pick up: each names its object first and its destination last, as in "milk_bin"."""
     known = tuple(known)
-    return {named[0] for task in tasks if (named := objects_named(task.replace("_", " "), known))} & set(known)
+    named = [objects_named(task.replace("_", " "), known) for task in tasks]
+    return {names[0] for names in named if names} & set(known) - {names[-1] for names in named if len(names) > 1}
 
 
 def with_another_name(

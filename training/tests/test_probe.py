@@ -80,7 +80,9 @@ def test_of_a_policy_that_is_never_asked_only_success_and_names_are_told():
 
 
 def test_another_name_is_one_that_lies_there_and_can_be_picked_up():
-    picked = picked_up(("milk_bin", "can_plate", "bread_bin", "dinosaur_plate"), ("milk", "can", "bread", "bin", "plate"))
+    picked = picked_up(
+        ("milk_bin", "can_plate", "bread_bin", "dinosaur_plate"), ("milk", "can", "bread", "bin", "plate")
+    )
     assert picked == {"milk", "can", "bread"}
     here, there = np.zeros(3), np.ones(3)
     scene = _truth(

@@ -101,7 +101,7 @@ def rate_line(name: str, found: Mapping[str, Any]) -> str:
     """A rate for people."""
     low, high = found["wilson95"]
     return (
-        f"{name:<28}{found['count']:>5}/{found['of']:<5} {100 * found['rate']:>5.1f} %  "
+        f"{name:<32}{found['count']:>5}/{found['of']:<5} {100 * found['rate']:>5.1f} %  "
         f"[{100 * low:.1f}, {100 * high:.1f}]"
     )
 

@@ -16,6 +16,7 @@ _OWN_MAIN = {  # commands that read their own arguments
     "evaluate": ("inspire_training.evaluate", "main"),
     "from-lerobot": ("inspire_training.lerobot.command", "main_import"),
     "import": ("inspire_training.published.command", "main_import"),
+    "measure": ("inspire_training.measure", "main"),
     "merge": ("inspire_training.libero_data.merging", "main"),
     "recipe": ("inspire_training.recipe", "main"),
     "regenerate": ("inspire_training.libero_data.regenerate", "main"),
@@ -69,6 +70,7 @@ USAGE = """usage: inspire COMMAND [options]
   card             the policy card beside a bundle, with its evaluations
   answers          are the answers right wherever the hand is? Per direction and per margin
   probe            does the action follow answer and name? Forced, wrong, dropped answers, another object's name
+  measure          every number that depends on a policy's weights: splits, latency, answers, probe, exactness, the page
   attention        where a policy looks while it answers and acts, as pictures and numbers
   report           everything measured as one HTML file
   bench            the time of a tick beside its peers, the published procedure among them

@@ -9,38 +9,38 @@ from collections.abc import Callable
 from typing import Any
 
 _OWN_MAIN = {  # commands that read their own arguments
-    "build-engine": ("inspire_policy.engines.tensorrt.command", "main"),
-    "card": ("inspire_training.card", "main"),
-    "compare": ("inspire_training.compare", "main"),
-    "episodes": ("inspire_training.episodes.command", "main"),
-    "evaluate": ("inspire_training.evaluate", "main"),
-    "from-lerobot": ("inspire_training.lerobot.command", "main_import"),
-    "import": ("inspire_training.published.command", "main_import"),
-    "measure": ("inspire_training.measure", "main"),
-    "merge": ("inspire_training.libero_data.merging", "main"),
-    "recipe": ("inspire_training.recipe", "main"),
-    "regenerate": ("inspire_training.libero_data.regenerate", "main"),
-    "report": ("inspire_training.reporting.command", "main"),
-    "results": ("inspire_training.results", "main"),
-    "to-lerobot": ("inspire_training.lerobot.command", "main_export"),
-    "write-libero": ("inspire_training.libero_data.scripted", "main"),
-    "write-published": ("inspire_training.published.command", "main_write"),
+    "build-engine": "inspire_policy.engines.tensorrt.command:main",
+    "card": ".card:main",
+    "compare": ".compare:main",
+    "episodes": ".episodes.command:main",
+    "evaluate": ".evaluate:main",
+    "from-lerobot": ".lerobot.command:main_import",
+    "import": ".published.command:main_import",
+    "measure": ".measure:main",
+    "merge": ".libero_data.merging:main",
+    "recipe": ".recipe:main",
+    "regenerate": ".libero_data.regenerate:main",
+    "report": ".reporting.command:main",
+    "results": ".results:main",
+    "to-lerobot": ".lerobot.command:main_export",
+    "write-libero": ".libero_data.scripted:main",
+    "write-published": ".published.command:main_write",
 }
 _OF_SETTINGS = {  # commands whose arguments are the fields of their settings
-    "answers": ("inspire_training.answers", "answers"),
-    "attention": ("inspire_training.attention.command", "attention"),
-    "bench": ("inspire_training.bench", "bench"),
-    "bench-gpu": ("inspire_training.speed.gpu", "bench_gpu"),
-    "codec": ("inspire_training.codecs.fitting", "fit"),
-    "dagger": ("inspire_training.collect", "dagger"),
-    "demos": ("inspire_training.collect", "demos"),
-    "exactness": ("inspire_training.speed.exactness", "exactness"),
-    "export": ("inspire_training.export", "export"),
-    "grounding-data": ("inspire_training.grounding.collecting", "grounding_data"),
-    "grounding-eval": ("inspire_training.grounding.evaluation", "grounding_eval"),
-    "probe": ("inspire_training.probing.command", "probe"),
-    "train": ("inspire_training.train", "train"),
-    "train --stage grounding": ("inspire_training.grounding.training", "train_grounding"),
+    "answers": (".answers:answers", ".settings:AnswersSettings"),
+    "attention": (".attention.command:attention", ".attention.settings:AttentionSettings"),
+    "bench": (".bench:bench", ".settings:BenchSettings"),
+    "bench-gpu": (".speed.gpu:bench_gpu", ".settings:GpuBenchSettings"),
+    "codec": (".codecs.fitting:fit", ".settings:CodecSettings"),
+    "dagger": (".collect:dagger", ".settings:DaggerSettings"),
+    "demos": (".collect:demos", ".settings:DemosSettings"),
+    "exactness": (".speed.exactness:exactness", ".settings:ExactnessSettings"),
+    "export": (".export:export", ".settings:ExportSettings"),
+    "grounding-data": (".grounding.collecting:grounding_data", ".grounding.settings:GroundingDataSettings"),
+    "grounding-eval": (".grounding.evaluation:grounding_eval", ".grounding.settings:GroundingEvalSettings"),
+    "probe": (".probing.command:probe", ".settings:ProbeSettings"),
+    "train": (".train:train", ".settings:TrainSettings"),
+    "train --stage grounding": (".grounding.training:train_grounding", ".grounding.settings:GroundingTrainSettings"),
 }
 COMMANDS = (*_OWN_MAIN, *(command for command in _OF_SETTINGS if " " not in command))
 STAGES = ("grounding", "action")
@@ -128,35 +128,15 @@ _EXTRA = {
 
 def _run(command: str, arguments: list[str]) -> int:
     if command in _OWN_MAIN:
-        return int(_function(*_OWN_MAIN[command])(arguments) or 0)
+        return int(_named(_OWN_MAIN[command])(arguments) or 0)
     import tyro
 
-    from inspire_training import settings
-    from inspire_training.attention.settings import AttentionSettings
-    from inspire_training.grounding import settings as grounding
-
     stage = _stage(arguments) if command == "train" else ""
-    if stage:
-        command = f"train --stage {stage}"
-    kinds = {
-        "demos": settings.DemosSettings,
-        "codec": settings.CodecSettings,
-        "train": settings.TrainSettings,
-        "train --stage grounding": grounding.GroundingTrainSettings,
-        "grounding-data": grounding.GroundingDataSettings,
-        "grounding-eval": grounding.GroundingEvalSettings,
-        "dagger": settings.DaggerSettings,
-        "export": settings.ExportSettings,
-        "answers": settings.AnswersSettings,
-        "probe": settings.ProbeSettings,
-        "bench": settings.BenchSettings,
-        "bench-gpu": settings.GpuBenchSettings,
-        "exactness": settings.ExactnessSettings,
-        "attention": AttentionSettings,
-    }
     defaults = _recipe(arguments) if command == "train" else {}
-    chosen: Any = tyro.cli(kinds[command], prog=f"inspire {command}", args=arguments, **defaults)
-    _function(*_OF_SETTINGS[command])(chosen)
+    command += f" --stage {stage}" if stage else ""
+    function, settings = _OF_SETTINGS[command]
+    chosen: Any = tyro.cli(_named(settings), prog=f"inspire {command}", args=arguments, **defaults)
+    _named(function)(chosen)
     return 0
 
 
@@ -195,5 +175,7 @@ def _taken(option: str, known: tuple[str, ...], arguments: list[str]) -> str:
     return ""
 
 
-def _function(module: str, name: str) -> Callable[..., Any]:
-    return getattr(importlib.import_module(module), name)
+def _named(entry: str) -> Callable[..., Any]:
+    """What an entry "module:name" names."""
+    module, name = entry.split(":")
+    return getattr(importlib.import_module(module, "inspire_training"), name)

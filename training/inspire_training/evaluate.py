@@ -106,6 +106,13 @@ def evaluate(
     return 0
 
 
+def evaluated(name: str, **told: Any) -> None:
+    """`evaluate` as a stage of something larger; see there. Raises ValueError unless it is complete."""
+    code = evaluate(**told)
+    if code:
+        raise ValueError(f"{name}: expected a finished evaluation, found exit code {code}; see the messages above")
+
+
 def _run(
     parts: Mapping[Path, Settings], seeds: Sequence[int], workers: int, stacks: Stacks
 ) -> dict[Path, list[EpisodeResult]]:

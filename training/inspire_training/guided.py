@@ -215,14 +215,12 @@ def _export(s: GuidedSettings, name: str) -> None:
 
 
 def _evaluate(s: GuidedSettings, name: str) -> None:
-    from inspire_training.evaluate import evaluate
+    from inspire_training.evaluate import evaluated
 
-    code = evaluate(
-        bundle=str((s.out / name / "bundle").resolve()), split="all", episodes=s.scaled(s.episodes), seed=s.first_seed,
-        out=s.out / name / "evaluation", workers=s.workers, videos="none",
+    evaluated(
+        name, bundle=str((s.out / name / "bundle").resolve()), split="all", episodes=s.scaled(s.episodes),
+        seed=s.first_seed, out=s.out / name / "evaluation", workers=s.workers, videos="none",
     )  # fmt: skip
-    if code:
-        raise ValueError(f"{name}: expected a finished evaluation, found exit code {code}; see the messages above")
 
 
 def _probe(s: GuidedSettings, name: str) -> None:

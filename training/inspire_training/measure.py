@@ -12,6 +12,7 @@ import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from inspire_training.stages import Stage, run_stages
 
@@ -86,38 +87,34 @@ def _delayed(s: MeasureSettings) -> str:
 
 
 def _evaluate(s: MeasureSettings, name: str, *, split: str, latency: float = 0.0) -> None:
-    from inspire_training.evaluate import evaluate
+    from inspire_training.evaluate import evaluated
 
-    code = evaluate(
-        bundle=s.bundle, split=split, episodes=s.episodes, seed=s.seed, latency=latency, workers=s.workers,
+    evaluated(
+        name, bundle=s.bundle, split=split, episodes=s.episodes, seed=s.seed, latency=latency, workers=s.workers,
         out=s.out / name, videos="none" if latency else "failures",
     )  # fmt: skip
-    if code:
-        raise ValueError(f"{name}: expected a finished evaluation, found exit code {code}; see the messages above")
+
+
+def _in_process(s: MeasureSettings, name: str, *, most: int, after: int) -> dict[str, Any]:
+    """Keyword arguments of InProcessSettings: at most so many episodes, seeds so far after the splits' first one."""
+    return {
+        "bundle": s.bundle, "episodes": min(most, s.episodes), "seed": s.seed + after, "workers": s.workers,
+        "out": s.out / f"{name}.json",
+    }  # fmt: skip
 
 
 def _answers(s: MeasureSettings) -> None:
     from inspire_training.answers import answers
     from inspire_training.settings import AnswersSettings
 
-    answers(
-        AnswersSettings(
-            bundle=s.bundle, episodes=min(60, s.episodes), seed=s.seed + 10_000, workers=s.workers,
-            out=s.out / "answers.json",
-        )
-    )  # fmt: skip
+    answers(AnswersSettings(**_in_process(s, "answers", most=60, after=10_000)))
 
 
 def _probe(s: MeasureSettings) -> None:
     from inspire_training.probing.command import probe
     from inspire_training.settings import ProbeSettings
 
-    probe(
-        ProbeSettings(
-            bundle=s.bundle, episodes=min(30, s.episodes), seed=s.seed + 20_000, workers=s.workers,
-            out=s.out / "probe.json",
-        )
-    )  # fmt: skip
+    probe(ProbeSettings(**_in_process(s, "probe", most=30, after=20_000)))
 
 
 def _exactness(s: MeasureSettings, checkpoint: Path) -> None:

@@ -50,11 +50,12 @@ def summary(episodes: Iterable[Mapping[str, Any]], settings: ProbeSettings) -> d
     another object was named; with Wilson intervals.
     """
     episodes = sorted(episodes, key=lambda e: (CONDITIONS.index(e["condition"]), e["seed"]))
-    run = [c for c in CONDITIONS if c != "renamed" and any(e["condition"] == c for e in episodes)]
-    success = {c: rate([e["success"] for e in episodes if e["condition"] == c]) for c in run}
+    judged = [e for e in episodes if e["condition"] != "renamed"]
+    run = dict.fromkeys(e["condition"] for e in judged)
+    success = {c: rate([e["success"] for e in judged if e["condition"] == c]) for c in run}
     renamed = [e["taken"] for e in episodes if e["condition"] == "renamed" and e["named"]]
     taken = {what: rate([found == what for found in renamed]) for what in TAKEN} if renamed else {}
-    forced = [f for e in episodes for f in e["forced"]]
+    forced = [f for e in judged for f in e["forced"]]
     follows, goes = (
         {kind: rate([f[name] for f in forced if f["kind"] == kind]) for kind in ("true", "wrong")}
         for name in ("followed", "went")
@@ -64,7 +65,7 @@ def summary(episodes: Iterable[Mapping[str, Any]], settings: ProbeSettings) -> d
         outcomes = [f["followed"] for f in forced if f["kind"] == "wrong" and f["word"] == word]
         if outcomes:
             words[word] = rate(outcomes)
-    passes = [count for e in episodes if e["condition"] == "own" for count in e["passes"]]
+    passes = [count for e in judged if e["condition"] == "own" for count in e["passes"]]
     decoding = {"ticks": len(passes), "passes_per_tick": sum(passes) / max(1, len(passes)),
                 "drafts_held": passes.count(1) / max(1, len(passes))}  # fmt: skip
     told = {"bundle": settings.bundle, "world": settings.world, "split": settings.split, "first_seed": settings.seed}

@@ -49,21 +49,20 @@ def _answered(mine: Loaded, episode: Episode, condition: str, rng: np.random.Gen
 
 
 def _renamed(mine: Loaded, episode: Episode, rng: np.random.Generator) -> dict[str, Any]:
-    """With another object's name, until something is in the hand."""
+    """With another object's name, until something is in the hand; nothing is named where nothing else lies there."""
+    truth = mine.world.truth()
     picked = picked_up(mine.world.tasks, mine.brain.bundle.manifest.known_objects)
-    other = with_another_name(episode.instruction, mine.world.truth(), picked, rng)
-    result: dict[str, Any] = {"success": False, "steps": 0, "forced": [], "passes": [], "named": "", "taken": ""}
+    other = with_another_name(episode.instruction, truth, picked, rng)
     if other is None:
-        return result
+        return {"steps": 0, "named": "", "taken": ""}
     instruction, name = other
     steps, held = 0, ""
     for _ in _acting(mine, *mine.brain.objects_of(instruction), episode.max_steps):
         steps += 1
         if held := first_held(mine.world.truth()):
             break
-    own = mine.world.truth().objects[0].name
-    taken = {"": "nothing", name: "named", own: "scene's own"}.get(held, "another")
-    return result | {"steps": steps, "named": name, "taken": taken}
+    taken = {"": "nothing", name: "named", truth.objects[0].name: "scene's own"}.get(held, "another")
+    return {"steps": steps, "named": name, "taken": taken}
 
 
 def _acting(

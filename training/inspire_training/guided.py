@@ -15,7 +15,7 @@ from typing import Any, Literal
 from inspire_training import recipe
 from inspire_training.stages import Stage, run_stages
 
-SHARES = {"demos": 1.0, "glances": 1.0, "dagger1": 1.5, "dagger2": 2.0}  # how often a frame of each is drawn
+SHARES = {"demos": 1.0, "glances": 1.0, "dagger": 2.0}  # how often a frame of each is drawn
 SOURCES = ("episodes", "glances")  # of grounding records
 
 
@@ -64,6 +64,9 @@ class GuidedSettings:
     """Folder of the runs, evaluations, the record of finished stages and results.md."""
     rungs: tuple[str, ...] = tuple(RUNGS)
     """Which to train; each is compared with the first."""
+    driver: Path = Path("training/weights/tabletop")
+    """Checkpoint or run that drives the DAgger round which all rungs learn from; `inspire recipe tabletop` made the
+    one shipped."""
     grounding_steps: int = 8000
     """Of stage 1, 32 questions each."""
     steps: int = 2500
@@ -78,6 +81,8 @@ class GuidedSettings:
     """CPU threads of training."""
     scale: float = 1.0
     """Shrinks (or grows) episodes, minutes and steps alike, for a trial."""
+    precision: Literal["no", "bf16"] = "no"
+    """Of every training; see `inspire train`."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -93,17 +98,14 @@ class GuidedSettings:
 
 
 def stages(s: GuidedSettings) -> list[Stage]:
-    """The stages in order: the tabletop recipe's data, grounding records, stage 1, and each rung."""
-    tabletop = recipe.RecipeSettings(
-        data=s.data, out=s.out, workers=s.workers, threads=s.threads, scale=s.scale, seed=s.seed
-    )
-    own = recipe.stages(tabletop)
-    frozen = own[: 1 + [stage.name for stage in own].index("dagger2")]
+    """The stages in order: demonstrations and a DAgger round, grounding records, stage 1, and each rung."""
     beside = max(1, s.workers - 1)
     listed = [
-        *frozen,
+        Stage("demos", partial(_demos, s, "demos", 240, 0)),
+        Stage("glances", partial(_demos, s, "glances", 800, 10_000, glance=24)),
+        Stage("dagger", partial(_dagger, s)),
         Stage("grounding_episodes", partial(_record, s, "episodes", 200, 200_000, beside), aside=True),
-        Stage("grounding_glances", partial(_record, s, "glances", 800, 210_000, beside, glance=10), aside=True),
+        Stage("grounding_glances", partial(_record, s, "glances", 4000, 210_000, beside, glance=10), aside=True),
         Stage("grounding_held_out", partial(_record, s, "held_out", 40, 0, beside, held_out=True), aside=True),
         Stage("stage1", partial(_stage1, s), trains=True),
         Stage("stage1_asked", partial(_ask, s, "stage1")),
@@ -118,6 +120,29 @@ def stages(s: GuidedSettings) -> list[Stage]:
             listed.append(Stage(f"{name}_asked", partial(_ask, s, name)))
         listed.append(Stage(f"{name}_probed", partial(_probe, s, name)))
     return [*listed, Stage("results", partial(_results, s))]
+
+
+def _demos(s: GuidedSettings, name: str, episodes: int, seed: int, *, glance: int = 0) -> None:
+    from inspire_training import collect
+    from inspire_training.settings import DemosSettings
+
+    collect.demos(
+        DemosSettings(
+            out=s.data / name, episodes=s.scaled(episodes), seed=seed + s.seed, workers=s.workers, glance=glance
+        )
+    )
+
+
+def _dagger(s: GuidedSettings) -> None:
+    from inspire_training import collect
+    from inspire_training.settings import DaggerSettings
+
+    collect.dagger(
+        DaggerSettings(
+            out=s.data / "dagger", checkpoint=s.driver, episodes=s.scaled(160), seed=102_000 + s.seed,
+            wander=(12, 30), workers=s.workers,
+        )
+    )  # fmt: skip
 
 
 def _record(
@@ -148,7 +173,7 @@ def _stage1(s: GuidedSettings) -> None:
     train_grounding(
         GroundingTrainSettings(
             data=_grounding(s), out=out, steps=s.scaled(s.grounding_steps), resume=recipe.begun(out), threads=s.threads,
-            seed=s.seed,
+            precision=s.precision, seed=s.seed,
         )
     )  # fmt: skip
 
@@ -191,6 +216,7 @@ def train_settings(s: GuidedSettings, name: str) -> dict[str, Any]:
         "schedule": "cosine",
         "resume": recipe.begun(out),
         "threads": s.threads,
+        "precision": s.precision,
         "seed": s.seed,
     }
 

@@ -12,6 +12,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from inspire_training.progress import Progress
 from inspire_training.scale import sharding
 from inspire_training.scale.average import RunningAverage
 from inspire_training.scale.curve import Curve
+from inspire_training.scale.mixed import autocast
 from inspire_training.scale.prefetch import Prefetch
 from inspire_training.scale.recompute import recompute
 from inspire_training.scale.utilisation import Arithmetic, peak
@@ -207,14 +209,15 @@ class Run:
         """Add the gradients of one part of the step; its loss and the parts of that."""
         s, first = self.settings, self.arithmetic.of_a_step == 0
         batch = self.batches.take(self.step, micro).to(self.accelerator.device)
-        with self.arithmetic.counting(self.network) if first else contextlib.nullcontext(), self.accelerator.autocast():
+        computing = partial(autocast, self.accelerator.device, s.precision)
+        with self.arithmetic.counting(self.network) if first else contextlib.nullcontext(), computing():
             outputs = self.network(batch)
         if first:
             self.arithmetic.add_decoder(self.network, batch)
         parts = loss_parts(outputs, batch, s.loss, self.start.config.offset_scale)
         if self.questions is not None:
             part = micro * self.accelerator.num_processes + self.accelerator.process_index
-            with self.accelerator.autocast():
+            with computing():
                 asked = self.questions.loss(self.network, self.step, part)
             parts["grounding"] = s.loss.grounding * asked
         loss = torch.stack(list(parts.values())).sum()
@@ -238,7 +241,7 @@ class Run:
         answer_ids = torch.from_numpy(self.sampler.answer_ids).to(self.accelerator.device)
         for batch in self.sampler.validation(self.settings.batch, self.settings.validation_frames):
             batch = batch.to(self.accelerator.device)
-            with self.accelerator.autocast() if self.settings.shard else contextlib.nullcontext():
+            with autocast(self.accelerator.device, self.settings.precision if self.settings.shard else "no"):
                 outputs = self.network(batch)
             scale, reach = self.start.config.offset_scale, ActionContract().max_translation
             for name, value in validation_numbers(outputs, batch, answer_ids, scale, reach).items():

@@ -159,6 +159,9 @@ def test_a_run_that_was_cut_goes_on_and_is_evaluated_beside_its_baseline(
         return train_grounding(GroundingTrainSettings(data=(shard,), out=out, steps=steps, **values))  # type: ignore[arg-type]
 
     whole = load_checkpoint(run(tmp_path / "whole", 4))
+    half = load_checkpoint(run(tmp_path / "half", 4, precision="bf16")).model.state_dict()
+    for name, value in whole.model.state_dict().items():
+        torch.testing.assert_close(half[name], value, atol=0.05, rtol=0.05)
     run(tmp_path / "cut", 2)
     resumed = load_checkpoint(run(tmp_path / "cut", 4, resume=True))
     for name, value in whole.model.state_dict().items():

@@ -37,7 +37,7 @@ def test_data_and_stage_1_come_first_and_results_last() -> None:
     listed = [stage.name for stage in stages(GuidedSettings(rungs=("vanilla", "question")))]
     assert len(set(listed)) == len(listed)
     assert listed[0] == "demos" and listed[-1] == "results" and "final" not in listed
-    assert listed.index("dagger2") < listed.index("stage1") < listed.index("vanilla") < listed.index("question")
+    assert listed.index("dagger") < listed.index("stage1") < listed.index("vanilla") < listed.index("question")
     assert "vanilla_asked" not in listed and {"question_asked", "question_probed", "vanilla_probed"} <= set(listed)
 
 

@@ -76,6 +76,8 @@ class GroundingTrainSettings(SourceSettings):
     """Standard deviation of a location token's target over its neighbours, steps; 0 for the token alone."""
     seed: int = 0
     threads: int = 1
+    precision: Literal["no", "bf16"] = "no"
+    """Mixed precision; bf16 is 1.5 times faster on CPUs with bf16 units (AMX), float32 on others."""
     checkpoint_seconds: float = 300.0
     validation_examples: int = 128
     """Of each task."""

@@ -21,6 +21,7 @@ from inspire_training.grounding.metrics import baseline_of, score
 from inspire_training.grounding.settings import GroundingTrainSettings
 from inspire_training.grounding.sources import open_sources, source_weights
 from inspire_training.progress import Progress
+from inspire_training.scale.mixed import autocast
 
 
 class Learner(Protocol):
@@ -77,6 +78,7 @@ class GroundingRun:
             learner.load(self._optimizer)
         self._board = SummaryWriter(str(settings.out / "curves"), purge_step=self._step or None)
         self._baseline = baseline_of(mixture)
+        self._device = next(learner.network.parameters()).device
 
     def loop(self) -> Path:
         """Steps until the end; validates and saves every `checkpoint_seconds` and at the end."""
@@ -113,7 +115,8 @@ class GroundingRun:
         for group in self._optimizer.param_groups:
             group["lr"] = s.rate * scale
         self._learner.network.train()
-        loss = self._learner.loss(s.seed, self._step)
+        with autocast(self._device, s.precision):
+            loss = self._learner.loss(s.seed, self._step)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self._learner.network.parameters(), 1.0)
         self._optimizer.step()

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from inspire_training.model.presets import CameraConfig, FilmVisionConfig
+from inspire_training.scale.mixed import single
 
 
 class InstructionEmbedding(nn.Module):
@@ -88,7 +89,8 @@ class FilmConvTower(nn.Module):
 
     def forward(self, image: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         grid, heat = self.look(image, condition)
-        points = heat.softmax(dim=-1) @ self.coordinates
+        with single(image.device):  # a place to the pixel has more digits than bfloat16
+            points = heat.to(self.coordinates.dtype).softmax(dim=-1) @ self.coordinates
         told = self.keypoints(self._told(points).unflatten(1, (self.keypoint_tokens, -1)).flatten(2))
         return torch.cat([grid, told], dim=1), points
 

@@ -220,9 +220,9 @@ def main(arguments: list[str]) -> int:
     if arguments and not arguments[0].startswith("-"):
         name, *rest = arguments
         if name == GUIDED:
-            from inspire_training import guided
+            from inspire_training.guided.stages import main as guided
 
-            return guided.main(rest)
+            return guided(rest)
         if name not in PLANS:
             raise ValueError(f"recipe: expected one of {', '.join((*PLANS, GUIDED))}, found {name!r}")
         arguments = ["--recipe", name, *rest]

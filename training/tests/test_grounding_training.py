@@ -23,8 +23,10 @@ from inspire_training.grounding.metrics import (
     frechet_distance,
     intersection_over_union,
     macro_f1,
+    quality,
     score,
 )
+from inspire_training.grounding.pictures import COLUMNS, SAID, SIDE, draw_sheet
 from inspire_training.grounding.policy_learner import fresh_start
 from inspire_training.grounding.prompt import TASKS, spatial_prompt
 from inspire_training.grounding.sampler import STILL, Framing, GroundingSampler
@@ -170,10 +172,11 @@ def test_a_run_that_was_cut_goes_on_and_is_evaluated_beside_its_baseline(
     assert set(held_out) <= set(TASKS) and all(0 <= numbers["parse_rate"] <= 1 for numbers in held_out.values())
 
     settings = GroundingEvalSettings(
-        data=(shard,), checkpoint=tmp_path / "whole", examples=6, out=tmp_path / "eval.json"
+        data=(shard,), checkpoint=tmp_path / "whole", examples=6, out=tmp_path / "eval.json", pictures=tmp_path / "seen"
     )
     found = grounding_eval(settings)
     assert json.loads((tmp_path / "eval.json").read_text())["tasks"].keys() == found["tasks"].keys() == set(TASKS)
+    assert {path.stem for path in (tmp_path / "seen").iterdir()} == set(TASKS) - {"direction"}
     box = found["tasks"]["box"]
     assert box["baseline"]["parse_rate"] == 1.0 and 0.0 < box["baseline"]["iou"] < 1.0
 
@@ -190,6 +193,20 @@ def test_unparsable_answers_are_counted_and_count_as_wrong(source: RecordSource)
     assert score(points, outside)["in_mask"] == 0.0
     traces = [source.example("trace", n, held_out=False) for n in range(2)]
     assert np.isnan(score(traces, [Reply("?", None, "no")] * 2)["ade"])
+
+
+def test_a_sheet_begins_with_the_worst_answer(source: RecordSource, tmp_path: Path) -> None:
+    examples = [source.example("box", number, held_out=False) for number in range(3)]
+    right = [example.answer.values for example in examples]
+    replies = [Reply("", right[0]), Reply("", None, "no end"), Reply("", right[2] + 3.0)]
+    qualities = [quality(example, reply) for example, reply in zip(examples, replies)]
+    assert qualities[0] == pytest.approx(1.0) and qualities[1] == float("-inf") and 0.0 < qualities[2] < 1.0
+    assert draw_sheet(tmp_path / "box.png", examples, replies)
+    sheet = cv2.imread(str(tmp_path / "box.png"))[..., ::-1]
+    cells = np.split(sheet[:SIDE], COLUMNS, axis=1)
+    told = [int((cell == SAID).all(axis=-1).sum()) for cell in cells[:3]]
+    assert told[0] == 0 and told[1] > 0 and told[2] > 0  # nothing said, somewhat beside, right on the truth
+    assert not draw_sheet(tmp_path / "words.png", [source.example("direction", 0, held_out=False)], [Reply("up")])
 
 
 def test_numbers_of_known_figures() -> None:

@@ -14,6 +14,7 @@ from inspire_training.checkpoint import find_checkpoint, load_checkpoint
 from inspire_training.grounding.answering import PolicyResponder, Responder
 from inspire_training.grounding.examples import Mixture
 from inspire_training.grounding.metrics import Baseline, baseline_of, score
+from inspire_training.grounding.pictures import draw_sheet
 from inspire_training.grounding.prompt import TASKS, TaskName
 from inspire_training.grounding.sampler import GroundingSampler
 from inspire_training.grounding.settings import GroundingEvalSettings, SourceSettings
@@ -58,6 +59,8 @@ def grounding_eval(settings: GroundingEvalSettings) -> dict[str, Any]:
         for start in range(0, len(examples), settings.batch):
             replies += responder.reply(examples[start : start + settings.batch])
         results[task] = {"model": score(examples, replies), "baseline": score(examples, baseline.reply(examples))}
+        if settings.pictures is not None:
+            draw_sheet(settings.pictures / f"{task}.png", examples, replies)
         results[task]["unparsed"] = [reply.error for reply in replies if reply.error][:5]
     found = {"checkpoint": folder.name, "step": training.get("step"), "data": [p.name for p in settings.data]}
     found |= {"refine": settings.refine, "tasks": results}

@@ -114,13 +114,29 @@ def score(examples: Sequence[Example], replies: Sequence[Reply]) -> dict[str, fl
             + [intersection_over_union(values, e.answer.values) for e, values in pairs]
         )
         return numbers | {"iou": float(ious.mean()), "iou_50": float((ious >= 0.5).mean())}
-    errors = [np.linalg.norm(values - e.answer.values, axis=1).mean() / e.size[0] for e, values in pairs]
+    errors = [_distance(e, values) for e, values in pairs]
     mean = float(np.mean(errors)) if errors else float("nan")
     if task == "trace":
         leashes = [frechet_distance(values, e.answer.values) / e.size[0] for e, values in pairs]
         return numbers | {"ade": mean, "frechet": float(np.mean(leashes)) if leashes else float("nan")}
     inside = [e.mask is not None and _in_mask(e.mask, values[0]) for e, values in pairs]
     return numbers | {"in_mask": sum(inside) / len(examples), "distance": mean}
+
+
+def quality(example: Example, reply: Reply) -> float:
+    """How near one answer with geometry is, more is better: the mean IoU of boxes, less the mean distance of points as
+    a share of the image's width; minus infinity where nothing could be read.
+    """
+    if reply.values is None:
+        return float("-inf")
+    if example.answer.values.shape[1] == 4:
+        return float(intersection_over_union(reply.values, example.answer.values).mean())
+    return -float(_distance(example, reply.values))
+
+
+def _distance(example: Example, values: np.ndarray) -> np.floating:
+    """Mean distance of points (n, 2), px, as a share of the image's width."""
+    return np.linalg.norm(values - example.answer.values, axis=1).mean() / example.size[0]
 
 
 _DIRECTIONS = frozenset(["right", "left", "up", "down", "front", "back", "grasped"])

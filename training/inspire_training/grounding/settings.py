@@ -101,4 +101,6 @@ class GroundingEvalSettings(SourceSettings):
     """Read location tokens finer than their steps, as the mean of the model's distribution around the one it said."""
     out: Path | None = None
     """JSON file to write as well."""
+    pictures: Path | None = None
+    """Folder for a sheet of pictures of each task: right in white, said in colour, from the worst to the best."""
     threads: int = 1

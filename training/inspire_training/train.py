@@ -54,7 +54,8 @@ def prepared(settings: TrainSettings) -> Run:
     """A run before its first step: data opened, network where it is trained. Its `close` has to be called."""
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
-    accelerator = Accelerator(mixed_precision=settings.precision)
+    # Said outright, or processes without GPUs would not know of each other and train the same run side by side.
+    accelerator = Accelerator(mixed_precision=settings.precision, cpu=not torch.cuda.is_available())
     if settings.shard and accelerator.num_processes == 1:
         raise ValueError("shard: expected several processes to split the weights over, found one; start with torchrun")
     shards = _open_all(settings, accelerator)

@@ -90,7 +90,7 @@ def in_processes(count: int, told: TrainSettings) -> None:
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
     }
-    world |= {"ACCELERATE_USE_CPU": "true", "GLOO_SOCKET_IFNAME": "lo"}
+    world |= {"GLOO_SOCKET_IFNAME": "lo"}
     children = [begin(told, **world, RANK=str(rank), LOCAL_RANK=str(rank)) for rank in range(count)]
     assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * count
 

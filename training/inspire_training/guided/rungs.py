@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 SHARES = {"demos": 1.0, "glances": 1.0, "dagger": 2.0}  # how often a frame of each is drawn
-SOURCES = ("episodes", "glances")  # of grounding records
+# Of grounding records. Only whole episodes show objects in the hand, where boxes are hardest to tell.
+SOURCES = {"episodes": 2.0, "glances": 1.0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +59,9 @@ class GuidedSettings:
     driver: Path = Path("training/weights/tabletop")
     """Checkpoint or run that drives the DAgger round which all rungs learn from; `inspire recipe tabletop` made the
     one shipped."""
-    grounding_steps: int = 8000
+    grounding_steps: int = 10_000
     """Of stage 1, 32 questions each."""
-    steps: int = 2500
+    steps: int = 4000
     """Of every rung, 32 frames each."""
     episodes: int = 50
     """Of evaluation in every split."""

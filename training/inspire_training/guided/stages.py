@@ -16,7 +16,7 @@ def stages(s: GuidedSettings) -> list[Stage]:
         Stage("demos", partial(data.demos, s, "demos", 240, 0)),
         Stage("glances", partial(data.demos, s, "glances", 800, 10_000, glance=24)),
         Stage("dagger", partial(data.dagger, s)),
-        Stage("grounding_episodes", partial(data.record, s, "episodes", 200, 200_000, beside), aside=True),
+        Stage("grounding_episodes", partial(data.record, s, "episodes", 640, 200_000, beside), aside=True),
         Stage("grounding_glances", partial(data.record, s, "glances", 4000, 210_000, beside, glance=10), aside=True),
         Stage("grounding_held_out", partial(data.record, s, "held_out", 40, 0, beside, held_out=True), aside=True),
         Stage("stage1", partial(training.stage1, s), trains=True),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from inspire_training import recipe
-from inspire_training.guided.rungs import RUNGS, SHARES, GuidedSettings
+from inspire_training.guided.rungs import RUNGS, SHARES, SOURCES, GuidedSettings
 
 
 def stage1(s: GuidedSettings) -> None:
@@ -17,10 +17,15 @@ def stage1(s: GuidedSettings) -> None:
     out = s.out / "stage1"
     train_grounding(
         GroundingTrainSettings(
-            data=s.grounding, out=out, steps=s.scaled(s.grounding_steps), resume=recipe.begun(out), threads=s.threads,
+            **_questions(s), out=out, steps=s.scaled(s.grounding_steps), resume=recipe.begun(out), threads=s.threads,
             precision=s.precision, seed=s.seed,
         )
     )  # fmt: skip
+
+
+def _questions(s: GuidedSettings) -> dict[str, Any]:
+    """Where grounding questions come from, in both stages."""
+    return {"data": s.grounding, "weights": tuple(SOURCES.values())}
 
 
 def train_settings(s: GuidedSettings, name: str) -> dict[str, Any]:
@@ -37,7 +42,7 @@ def train_settings(s: GuidedSettings, name: str) -> dict[str, Any]:
         "preset": "tabletop-grounded",
         "expert": "dit",
         "dit": ExpertConfig(prompt=rung.prompt, bridge=rung.bridge),
-        "grounding": CotrainingSettings(data=s.grounding if rung.cotraining else ()),
+        "grounding": CotrainingSettings(**_questions(s) if rung.cotraining else {}),
         "questions": "inspire" if rung.questions else "none",
         "init": s.out / "stage1" if rung.stage1 else None,
         "rates": RateScales(bridge=0.5 if rung.stage1 else 1.0),

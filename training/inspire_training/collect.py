@@ -6,6 +6,7 @@ training.
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import time
@@ -107,6 +108,7 @@ def _record_dagger(settings: DaggerSettings, shard: Shard) -> tuple[int, int]:
         rng = np.random.default_rng([seed, 11])
         wander = Wander(rng, longest=settings.wander[0], carrying=settings.wander[1])
         queue: list[np.ndarray | None] = []  # None: the expert's turn
+        inferences = itertools.count()
 
         def act(observation: Observation, truth: Truth, label: np.ndarray) -> np.ndarray:
             if not queue:
@@ -114,7 +116,7 @@ def _record_dagger(settings: DaggerSettings, shard: Shard) -> tuple[int, int]:
                     queue.extend([None] * policy.horizon)
                 else:
                     told = world.episode.instruction, world.episode.objects
-                    tick = policy.tick(Job(observation.for_policy(), *told))
+                    tick = policy.tick(Job(observation.for_policy(), *told, number=next(inferences)))
                     queue.extend(osc_from_lead(lead, world.contract) for lead in tick.leads[: policy.horizon])
             action = queue.pop(0)
             return wander.apply(label if action is None else action, holding=_holding(truth))

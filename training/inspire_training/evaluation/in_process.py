@@ -38,9 +38,10 @@ class Loaded:
         *,
         forced: Mapping[str, str] | None = None,
         draft: Mapping[str, str] | None = None,
+        number: int = 0,
     ) -> Tick:
         """Look, answer and act once; see `inspire_policy.programs.base`."""
-        return self.brain.program.tick(Job(seen.for_policy(), text, asked, forced or {}, draft or {}))
+        return self.brain.program.tick(Job(seen.for_policy(), text, asked, forced or {}, draft or {}, number=number))
 
 
 _loaded: Loaded | None = None

@@ -23,11 +23,6 @@ def stage1(s: GuidedSettings) -> None:
     )  # fmt: skip
 
 
-def _questions(s: GuidedSettings) -> dict[str, Any]:
-    """Where grounding questions come from, in both stages."""
-    return {"data": s.grounding, "weights": tuple(SOURCES.values())}
-
-
 def train_settings(s: GuidedSettings, name: str) -> dict[str, Any]:
     """Keyword arguments of TrainSettings for a rung."""
     from inspire_training.expert.config import ExpertConfig
@@ -77,3 +72,8 @@ def export_rung(s: GuidedSettings, name: str) -> None:
             checkpoint=s.out / name, out=Path(s.bundle(name)), frames=frames, name=name, bodies=("tabletop",)
         )
     )
+
+
+def _questions(s: GuidedSettings) -> dict[str, Any]:
+    """Where grounding questions come from, in both stages."""
+    return {"data": s.grounding, "weights": tuple(SOURCES.values())}

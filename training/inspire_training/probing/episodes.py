@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -77,10 +78,11 @@ def _acting(
     """
     leads: list[Lead] = []
     draft: dict[str, str] = {}
+    inferences = itertools.count()
     for _ in range(steps):
         observation, truth, tick = mine.world.observe(images=not leads), mine.world.truth(), None
         if not leads:
-            tick = mine.tick(observation, text, asked, forced=force(truth), draft=draft)
+            tick = mine.tick(observation, text, asked, forced=force(truth), draft=draft, number=next(inferences))
             draft = {answer.object: answer.word for answer in tick.answers}
             leads = list(tick.leads[: mine.brain.bundle.manifest.horizon])
         mine.world.step(osc_from_lead(leads.pop(0), mine.world.contract))

@@ -135,8 +135,8 @@ class ExpertSpec:
 
     Attributes:
         template: how the sequence tells the instruction, with {instruction} in its place. reads_answers: whether the
-            states of answers are read as well, where they were asked for. noise_seed: of the noise, the same in every
-            tick, so that the same observation gives the same chunk. sampling: how it was made; for people.
+            states of answers are read as well, where they were asked for. noise_seed: of the noise, which also
+            follows the number of the inference in its instruction. sampling: how it was made; for people.
     """
 
     layers: int

@@ -64,6 +64,10 @@ def test_the_same_observation_gives_the_same_chunk(expert: Path, observation: Po
     assert chunk.shape == (8, 7) and np.abs(np.diff(chunk, axis=0)).max() > 1e-3, "noise differs from step to step"
     second.tick(Job(other(observation), instruction=INSTRUCTION, objects=OBJECTS))
     assert np.array_equal(second.tick(Job(observation, instruction=INSTRUCTION, objects=OBJECTS)).rows, chunk)
+    later = second.tick(Job(observation, instruction=INSTRUCTION, objects=OBJECTS, number=1)).rows
+    assert not np.array_equal(later, chunk), "the same observation may not hold the arm for ever"
+    again = first.tick(Job(observation, instruction=INSTRUCTION, objects=OBJECTS, number=1)).rows
+    assert np.array_equal(later, again)
     noises = [given["noise"] for graph, given in engine.given if graph == "expert"]
     assert np.array_equal(noises[0], noises[1]) and abs(float(noises[0].mean())) < 0.5
 

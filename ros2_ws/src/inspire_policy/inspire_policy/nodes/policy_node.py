@@ -61,6 +61,7 @@ class PolicyNode(ConfigurableNode):
         self._asked: Request | None = None  # the newest one given to the engine
         self._told: tuple[str, tuple[str, ...]] = ("", ())
         self._forced: dict[str, str] = {}
+        self._inferences = 0  # for the running instruction
         self._draft: dict[str, str] = {}  # the last answers to the running instruction; they seldom change
         self._commander = Commander(
             self,
@@ -149,7 +150,7 @@ class PolicyNode(ConfigurableNode):
         if self._brain is None:
             raise ValueError("instruction: expected a configured policy, found none; configure and activate it")
         self._told = self._brain.objects_of(text, ask=self._settings.ask_questions)
-        self._forced, self._draft = {}, {}
+        self._forced, self._draft, self._inferences = {}, {}, 0
 
     def _stop(self) -> None:
         self._execution.reset()
@@ -243,7 +244,9 @@ class PolicyNode(ConfigurableNode):
                 self._commander.repeat()
             return
         if decision.ticket is not None:
-            job = Job(observation, *self._told, self._forced, self._draft, decision.ticket.generation)
+            generation = decision.ticket.generation
+            job = Job(observation, *self._told, self._forced, self._draft, generation, self._inferences)
+            self._inferences += 1
             self._asked = Request(decision.ticket, self._brain, job, arrived)
             self._thinker.submit(self._asked)
         if decision.step is not None:

@@ -44,6 +44,7 @@ class Job:
         forced: object -> answer to feed instead of the model's own.
         draft: object -> answer that is expected, as of the last tick; only the time it takes depends on it.
         run: changes when observations do not go on from those before; nothing is kept across such a change.
+        number: inferences for this instruction before this one; a policy that samples has other noise in each.
     """
 
     observation: PolicyObservation
@@ -52,6 +53,7 @@ class Job:
     forced: Mapping[str, str] = field(default_factory=dict)
     draft: Mapping[str, str] = field(default_factory=dict)
     run: int = 0
+    number: int = 0
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ to read them. Answering is so a choice at run time: explicit (decoded under cons
 Dual rate: the language model may run in every n-th tick alone. In between, the expert goes on with the states kept, the
 newest perception tokens joined to them. Nothing is kept across another instruction, run, or set of forced answers.
 
-The noise that sampling starts from is drawn once, by the bundle's seed: the same observation gives the same chunk.
+The noise that sampling starts from follows the bundle's seed and the number of the inference: the same observations
+give the same episode, yet none holds the arm for ever. With one noise for all ticks an arm that stands still sees what
+it saw before and is told the same again.
 """
 
 from __future__ import annotations
@@ -49,8 +51,6 @@ class ExpertProgram(AutoregressiveProgram):
         if spec is None:
             raise ValueError("program expert: expected the field expert in the manifest, found none; export again")
         self._spec = spec
-        shape = (1, bundle.manifest.chunk_length, LEAD_SIZE)
-        self._noise = np.random.default_rng(spec.noise_seed).standard_normal(shape).astype(np.float32)
         self._every = 1
         self._kept: _Kept | None = None
 
@@ -84,7 +84,12 @@ class ExpertProgram(AutoregressiveProgram):
             self._kept, passes = kept, self._decoder.passes
         kept.ticks += 1
         read = time.monotonic()
-        inputs = {"states": kept.states, "state_bias": kept.bias, "patches": patches[None], "noise": self._noise}
+        inputs = {
+            "states": kept.states,
+            "state_bias": kept.bias,
+            "patches": patches[None],
+            "noise": self._noise(job.number),
+        }
         rows = self._codec.decode(self._engine.run("expert", inputs)["chunk"][0])
         end = time.monotonic()
         return Tick(
@@ -131,3 +136,7 @@ class ExpertProgram(AutoregressiveProgram):
             rows.append(start)
             start += 1 + len(self._answer_end)
         return rows
+
+    def _noise(self, number: int) -> np.ndarray:
+        shape = (1, self._manifest.chunk_length, LEAD_SIZE)
+        return np.random.default_rng((self._spec.noise_seed, number)).standard_normal(shape).astype(np.float32)

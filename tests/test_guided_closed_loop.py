@@ -44,6 +44,8 @@ def test_the_guided_policy_succeeds_in_most_of_five_episodes(guided, run):
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_it_sees_objects_where_they_are(guided):
+    from inspire_training.grounding.metrics import intersection_over_union
+
     bundle = load_bundle(guided)
     grounder = Grounder(bundle, make_engine("onnxruntime", graph_files(bundle)))
     world, overlaps = make_world("tabletop"), []
@@ -54,15 +56,9 @@ def test_it_sees_objects_where_they_are(guided):
             shown = [name for name, box in truth.items() if box is not None and name in bundle.manifest.known_objects]
             asked = grounder.questions(["box"], shown, "")
             found = grounder.ground(world.observe().for_policy(), "", asked)
-            overlaps += [overlap(answer.points.reshape(4), np.array(truth[answer.object])) for answer in found]
+            right = np.array([truth[answer.object] for answer in found])
+            overlaps += [*intersection_over_union(np.array([a.points.reshape(4) for a in found]), right)]
     finally:
         world.close()
     assert len(overlaps) > 3 * SCENES
     assert np.mean(overlaps) > MEAN_OVERLAP, np.round(overlaps, 2)
-
-
-def overlap(found, right):
-    """Intersection over union of two boxes (x1, y1, x2, y2)."""
-    sides = np.minimum(found[2:], right[2:]) - np.maximum(found[:2], right[:2])
-    shared = np.prod(np.maximum(sides, 0.0))
-    return shared / (np.prod(found[2:] - found[:2]) + np.prod(right[2:] - right[:2]) - shared)

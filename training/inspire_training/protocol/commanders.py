@@ -72,13 +72,12 @@ class PolicyCommander:
         self._execution: ChunkExecutor
         self._told: tuple[str, tuple[str, ...]] = ("", ())
         self._draft: dict[str, str] = {}
-        self._inferences = 0
 
     def begin(self, instruction: str, named: Sequence[str]) -> None:
         """See Commander; a policy finds the objects by itself."""
         self._told = self._brain.objects_of(instruction)
         self._execution = self._brain.executor(horizon=0, lockstep=True)
-        self._draft, self.latencies, self._inferences = {}, [], 0
+        self._draft, self.latencies = {}, []
 
     def act(self, stamp: int, seen: Observation, truth: Truth) -> Decided:
         """See Commander."""
@@ -90,8 +89,7 @@ class PolicyCommander:
             assert decision.step is not None
             return Decided(_sent(decision.step.lead))
         begin = time.monotonic()
-        job = Job(seen.for_policy(stamp), *self._told, draft=self._draft, number=self._inferences)
-        self._inferences += 1
+        job = Job(seen.for_policy(stamp), *self._told, draft=self._draft, number=len(self.latencies))
         tick = self._brain.program.tick(job)
         self._draft = {answer.object: answer.word for answer in tick.answers}
         step = self._execution.deliver(decision.ticket, tick.leads)

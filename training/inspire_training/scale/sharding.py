@@ -17,6 +17,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 from inspire_training.model.backbone import Qwen2Backbone
 from inspire_training.model.fused_vit import FusedVit
+from inspire_training.scale.mixed import DTYPES
 
 BUCKET = 64 * 2**20  # numbers of gradients that are averaged at once
 
@@ -37,7 +38,7 @@ def shard(network: nn.Module, precision: str) -> None:
     """Split a network's parameters over all processes, in place; computed with in `precision`, gradients summed in
     single precision.
     """
-    compute = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
+    compute = DTYPES.get(precision)
     policy = MixedPrecisionPolicy(param_dtype=compute, reduce_dtype=torch.float32, cast_forward_inputs=False)
     for block in blocks(network):
         fully_shard(block, mp_policy=policy, reshard_after_forward=True)

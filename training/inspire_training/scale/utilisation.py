@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from inspire_training.scale.mixed import DTYPES
+
 # Dense tensor-core peaks, FLOP/s, as the vendor gives them: half precision, single precision.
 PEAKS = {
     "H100": (989e12, 67e12), "H200": (989e12, 67e12), "GH200": (989e12, 67e12), "B200": (2250e12, 80e12),
@@ -88,7 +90,7 @@ def peak(device: torch.device, precision: str) -> float:
 def measured_rate(device: torch.device, precision: str) -> float:
     """FLOP/s that a large matrix product reaches, the best of several."""
     side = 4096 if device.type == "cuda" else 384
-    kind = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.float32)
+    kind = DTYPES.get(precision, torch.float32)
     matrix = torch.rand(side, side, device=device, dtype=kind)
     best = float("inf")
     for _ in range(5):

@@ -145,7 +145,7 @@ def fresh_episodes(bundle: str, split: str, seeds: list[int], *, world: str = "t
                 if state.name in objects:
                     objects[state.name].append(state.position.round(5).tolist())
             if not leads:
-                tick = brain.program.tick(Job(seen.for_policy(), text, asked, number=step))
+                tick = brain.program.tick(Job(seen.for_policy(), text, asked, number=len(answers)))
                 leads = list(tick.leads[:horizon])
                 axes = brain.bundle.manifest.words.vocabulary.axis_of
                 answers.append((times[-1], [Answer(a.object, a.word, axes[a.word]) for a in tick.answers]))
